@@ -1,0 +1,128 @@
+/** One schema: defaults, checks and the JSON Schema all come from here. */
+import { parse } from "yaml";
+import { z } from "zod";
+import { PipelineError } from "./errors.ts";
+
+/** `500ms`, `5s`, `10m`, `2h`, `1d`, or a number of milliseconds; gives ms. */
+export const duration = z
+  .union([
+    z.number().positive(),
+    z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, "write a duration as 500ms, 5s, 10m, 2h or 1d"),
+  ])
+  .transform((v) => {
+    if (typeof v === "number") return v;
+    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[v.replace(/[\d.]+/, "")] as number;
+    return Number.parseFloat(v) * unit;
+  });
+
+const otlp = z.strictObject({
+  kind: z.literal("otlp-http").describe("Receive OTLP over HTTP: metrics, logs and traces, protobuf or JSON."),
+  host: z.string().default("127.0.0.1"),
+  port: z.number().int().min(0).max(65535).default(4318).describe("0 takes a free port."),
+  maxBodyBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(16 * 1024 * 1024),
+  maxLagBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(64 * 1024 * 1024)
+    .describe("Unread journal beyond which senders get 503."),
+});
+const files = z.strictObject({
+  kind: z.literal("files").describe("Read files to their end: .csv, .jsonl, each also .gz."),
+  paths: z.array(z.string()).min(1),
+});
+const journal = z.strictObject({
+  kind: z.literal("journal").describe("Replay the recorded journal of another run."),
+  path: z.string(),
+});
+
+const target = z.strictObject({
+  name: z.string().min(1).describe("As the supervisor calls it."),
+  entity: z.string().optional().describe("As diagnoses call it, where that differs."),
+  replicasOf: z.string().optional().describe("Targets with the same value are copies: one healthy copy must remain."),
+});
+
+export const configSchema = z.strictObject({
+  system: z.string().min(1).default("default").describe("Name of the environment or tenant; incidents belong to one."),
+  dataDir: z.string().min(1).default(".faultwright").describe("Where journal, state, reports and the store live."),
+  sources: z
+    .array(z.discriminatedUnion("kind", [otlp, files, journal]))
+    .min(1)
+    .default([otlp.parse({ kind: "otlp-http" })]),
+  windows: z
+    .strictObject({
+      window: duration.default(10_000),
+      lateness: duration.default(10_000),
+      forget: duration.default(600_000).describe("A silent entity is forgotten after this."),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      entities: z.number().int().positive().default(100_000),
+      series: z.number().int().positive().default(1_000_000),
+      seriesPerEntity: z.number().int().positive().default(10_000),
+      future: duration.default(600_000).describe("How far event time may run ahead of arrival."),
+      attributeChars: z.number().int().positive().default(1024),
+    })
+    .prefault({}),
+  detect: z
+    .strictObject({
+      banks: z
+        .array(z.enum(["meanSigma", "ewma", "robustZ", "changePoint"]))
+        .min(1)
+        .default(["robustZ", "meanSigma", "ewma", "changePoint"]),
+      openEvidence: z.number().positive().default(9),
+      closeEvidence: z.number().positive().default(2),
+      freezeWindows: z.number().int().positive().default(180),
+      floors: z.record(z.string(), z.number().positive()).default({}),
+    })
+    .prefault({}),
+  incidents: z
+    .strictObject({
+      minEvidence: z.number().positive().default(1.5),
+      quiet: duration.default(60_000).describe("All anomalies closed for this long resolves an incident."),
+      reopen: duration.default(600_000),
+      historyWindows: z.number().int().min(20).max(2000).default(180),
+    })
+    .prefault({}),
+  recover: z
+    .strictObject({
+      dryRun: z.boolean().default(true).describe("Plan and rehearse only."),
+      supervisor: z
+        .strictObject({ url: z.url(), tokenEnv: z.string().default("FAULTWRIGHT_SUPERVISOR_TOKEN") })
+        .optional(),
+      targets: z.array(target).default([]).describe("The only things that may ever be acted on."),
+      approval: duration.default(900_000).describe("A plan expires after this."),
+      verify: duration.default(300_000).describe("The incident must resolve within this after an action."),
+      cooldown: duration.default(60_000),
+      perHour: z.number().int().positive().default(6),
+    })
+    .prefault({}),
+  api: z
+    .strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(0) })
+    .prefault({}),
+  commit: duration.default(1000).describe("Longest time between two commits."),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** YAML text to a checked config. @throws PipelineError CONFIG_INVALID naming every fault by its path. */
+export function parseConfig(text: string, where = "config"): Config {
+  let raw: unknown;
+  try {
+    raw = parse(text) ?? {};
+  } catch (cause) {
+    throw new PipelineError("CONFIG_INVALID", where, { detail: (cause as Error).message, cause });
+  }
+  const result = configSchema.safeParse(raw);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((i) => `${i.path.join(".") || "(top)"}: ${i.message}`);
+  throw new PipelineError("CONFIG_INVALID", where, { detail: `${faults.length} faults\n  ${faults.join("\n  ")}` });
+}
+
+/** The JSON Schema editors can use. */
+export const configJsonSchema = () => z.toJSONSchema(configSchema, { io: "input" });

@@ -1,0 +1,47 @@
+/** Every error code the pipeline raises: one list, so that docs, dead letters and metrics speak the same words. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: "the configuration does not fit the schema",
+  DECODE_BAD_PROTOBUF: "the payload is not valid protobuf for its signal",
+  DECODE_BAD_JSON: "the payload is not valid JSON",
+  DECODE_BAD_FIELD: "a field is missing or has the wrong type",
+  DECODE_UNKNOWN_FORMAT: "no decoder is registered for this format",
+  VALUE_NOT_FINITE: "a value is NaN or infinite",
+  TIME_BEFORE_1970: "an event time is before the Unix epoch",
+  TIME_IN_FUTURE: "an event time is further ahead of its arrival than is allowed",
+  TIME_TOO_LATE: "an event arrived after its window was closed",
+  LABEL_TOO_LONG: "an attribute is longer than the limit",
+  LIMIT_SERIES: "the limit on the number of series is reached",
+  LIMIT_ENTITIES: "the limit on the number of entities is reached",
+  LIMIT_BYTES: "a payload is larger than the limit",
+  SOURCE_UNREADABLE: "a source cannot be read",
+  STORE_FAILED: "the store refused a transaction",
+  STORE_LOCKED: "another process has this data directory open",
+  JOURNAL_CORRUPT: "a journal segment is damaged before its end",
+  STATE_MISMATCH: "a stored state was written by another version",
+  ACTION_REFUSED: "a safety rule refused an action",
+  ACTION_FAILED: "an action failed",
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error that says what (`code`), where (`topic/partition@offset`, a path, a config key) and what to do (`hint`). */
+export class PipelineError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string;
+  readonly hint: string | undefined;
+  readonly retriable: boolean;
+
+  constructor(
+    code: ErrorCode,
+    where: string,
+    options: { detail?: string; hint?: string; retriable?: boolean; cause?: unknown } = {},
+  ) {
+    const detail = options.detail === undefined ? ERROR_CODES[code] : `${ERROR_CODES[code]}: ${options.detail}`;
+    super(`${code} at ${where}: ${detail}${options.hint ? ` (${options.hint})` : ""}`, { cause: options.cause });
+    this.name = "PipelineError";
+    this.code = code;
+    this.where = where;
+    this.hint = options.hint;
+    this.retriable = options.retriable ?? false;
+  }
+}

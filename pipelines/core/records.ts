@@ -1,0 +1,320 @@
+/** The records that flow between stages. Times are integer milliseconds since the Unix epoch, ranges half-open. */
+import type { Attributes } from "./tables.ts";
+
+/** One message of a source, undecoded. `position` is where reading goes on *after* it. */
+export interface RawRecord {
+  readonly source: string;
+  readonly position: string;
+  /** Arrival at our door; limits how far in the future an event time may lie. */
+  readonly ingestTimeMs: number;
+  /** Name of a decoder. */
+  readonly format: string;
+  readonly value: Uint8Array;
+}
+
+/** Numbers, one slot a row. `startMs` is when a cumulative count began, 0 if unknown. */
+export interface PointBatch {
+  readonly length: number;
+  readonly seriesIds: Uint32Array;
+  readonly timeMs: Float64Array;
+  readonly startMs: Float64Array;
+  readonly value: Float64Array;
+}
+
+/** Histograms; row i owns buckets `[bucketEnd[i-1] ?? 0, bucketEnd[i])` of `upper` (inclusive bound, last +Inf) and `counts`. */
+export interface HistogramBatch {
+  readonly length: number;
+  readonly seriesIds: Uint32Array;
+  readonly timeMs: Float64Array;
+  readonly startMs: Float64Array;
+  readonly count: Float64Array;
+  readonly sum: Float64Array;
+  readonly bucketEnd: Uint32Array;
+  readonly upper: Float64Array;
+  readonly counts: Float64Array;
+}
+
+/** Severity numbers are OpenTelemetry's: 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal, 0 unknown. */
+export interface LogBatch {
+  readonly length: number;
+  readonly entityIds: Uint32Array;
+  readonly timeMs: Float64Array;
+  readonly severity: Uint8Array;
+  readonly body: readonly string[];
+  readonly attributes: readonly Attributes[];
+  readonly traceId: readonly string[];
+}
+
+export const SPAN_KIND = { unspecified: 0, internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
+
+/** Spans; ids are lower-case hex, empty parent for a root. `peer` is `server.address:server.port` or `peer.service` of a client span. */
+export interface SpanBatch {
+  readonly length: number;
+  readonly entityIds: Uint32Array;
+  readonly startMs: Float64Array;
+  readonly durationMs: Float64Array;
+  readonly kind: Uint8Array;
+  /** 1 when the span's status is an error. */
+  readonly error: Uint8Array;
+  readonly traceId: readonly string[];
+  readonly spanId: readonly string[];
+  readonly parentId: readonly string[];
+  readonly operation: readonly string[];
+  readonly peer: readonly string[];
+}
+
+/** Per series and window: seriesIds ascending within a batch. A series without a value in the window has no row: a gap, not a zero. */
+export interface WindowBatch {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly length: number;
+  readonly seriesIds: Uint32Array;
+  /** Mean of the window's values: what detectors read. */
+  readonly value: Float64Array;
+  readonly count: Float64Array;
+  readonly min: Float64Array;
+  readonly max: Float64Array;
+}
+
+export interface DeadLetter {
+  readonly source: string;
+  readonly position: string;
+  readonly code: string;
+  readonly detail: string;
+  /** Rows of the record that this letter stands for. */
+  readonly rows: number;
+  readonly ingestTimeMs: number;
+  /** The payload's first bytes, base64: enough to see what it was, never the whole. */
+  readonly excerpt: string;
+}
+
+/** A change that somebody made: what broke often follows one. */
+export interface ChangeEvent {
+  readonly entity: string;
+  readonly timeMs: number;
+  readonly kind: "deploy" | "restart" | "config" | "scale";
+  readonly detail: string;
+}
+
+/** Lines of one template in one window. */
+export interface LogDigest {
+  readonly entity: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly template: string;
+  readonly severity: number;
+  readonly count: number;
+  readonly isNew: boolean;
+  readonly sample: string;
+  readonly traceId: string;
+}
+
+export type Direction = "up" | "down";
+/** What a series tells of: symptoms are what users feel, the rest are what may explain it. */
+export type Family = "latency" | "errors" | "traffic" | "silence" | "cpu" | "memory" | "disk" | "network" | "other";
+
+export interface ExpectedBand {
+  readonly expected: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** One series off its usual course. Emitted on opening, when it gets stronger, and on closing (`endMs` set). */
+export interface Anomaly {
+  readonly id: string;
+  readonly entity: string;
+  readonly entityKind: string;
+  readonly series: string;
+  readonly unit: string;
+  readonly family: Family;
+  readonly direction: Direction;
+  /** Start of the first unusual window. */
+  readonly startMs: number;
+  /** End of the window in which it was opened: the moment of detection in event time. */
+  readonly detectedMs: number;
+  readonly endMs: number | null;
+  /** Smallest tail probability seen, in (0, 1]. */
+  readonly p: number;
+  /** Value, expected value and band in the strongest window. */
+  readonly value: number;
+  readonly band: ExpectedBand;
+  /** Detectors by their share of the evidence. */
+  readonly detectors: Readonly<Record<string, number>>;
+  readonly why: string;
+}
+
+export interface Evidence {
+  readonly ranker: string;
+  readonly score: number;
+  readonly text: string;
+  /** Series this evidence can be checked against, `entity/series`. */
+  readonly series?: string;
+}
+
+/** A ranked cause. */
+export interface Suspect {
+  readonly name: string;
+  readonly kind: string;
+  readonly score: number;
+  /** Share of belief over all suspects, in [0, 1]. */
+  readonly confidence: number;
+  readonly for: readonly Evidence[];
+  readonly against: readonly Evidence[];
+  /** Entities from the symptom to the cause. */
+  readonly path: readonly string[];
+}
+
+/** Values of one series around the incident, on the window grid: NaN (null in JSON) is a gap. */
+export interface EvidenceChart {
+  readonly entity: string;
+  readonly series: string;
+  readonly unit: string;
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly values: readonly (number | null)[];
+  readonly band: ExpectedBand;
+  readonly onsetMs: number;
+}
+
+export interface Diagnosis {
+  readonly onsetMs: number;
+  readonly onsetRangeMs: readonly [number, number];
+  readonly confidence: number;
+  readonly inconclusive: boolean;
+  readonly headline: string;
+  readonly suspects: readonly Suspect[];
+  readonly charts: readonly EvidenceChart[];
+  readonly edges: readonly CallEdge[];
+  readonly logs: readonly LogDigest[];
+  readonly changes: readonly ChangeEvent[];
+  readonly missing: readonly string[];
+}
+
+export interface CallEdge {
+  readonly caller: string;
+  readonly callee: string;
+  readonly calls: number;
+  readonly errorRatio: number;
+  readonly durationMs: number;
+}
+
+export type IncidentState = "open" | "acknowledged" | "mitigating" | "resolved";
+
+/** Times are null until they happen. */
+export interface IncidentTimes {
+  readonly faultStartMs: number;
+  readonly detectedMs: number;
+  readonly acknowledgedMs: number | null;
+  readonly mitigatedMs: number | null;
+  readonly verifiedMs: number | null;
+  readonly resolvedMs: number | null;
+}
+
+export interface Incident {
+  readonly id: string;
+  readonly version: number;
+  readonly system: string;
+  readonly state: IncidentState;
+  readonly severity: "critical" | "major" | "minor";
+  readonly times: IncidentTimes;
+  /** Times it was reopened after resolving. */
+  readonly reopened: number;
+  readonly entities: readonly string[];
+  readonly anomalies: readonly Anomaly[];
+  readonly diagnosis: Diagnosis | null;
+  readonly timeline: readonly TimelineEntry[];
+  readonly labels: readonly string[];
+}
+
+export interface TimelineEntry {
+  readonly timeMs: number;
+  readonly kind: "anomaly" | "state" | "diagnosis" | "change" | "action" | "log";
+  readonly entity: string;
+  readonly text: string;
+}
+
+export type ActionState =
+  | "proposed"
+  | "approved"
+  | "rejected"
+  | "executing"
+  | "executed"
+  | "failed"
+  | "verified"
+  | "unverified"
+  | "expired";
+
+/** A typed recovery step, before anything is done. `hash` binds an approval to exactly this plan. */
+export interface Plan {
+  readonly id: string;
+  readonly incidentId: string;
+  readonly action: string;
+  readonly target: string;
+  readonly reason: string;
+  readonly preconditions: readonly string[];
+  readonly effect: string;
+  readonly blastRadius: readonly string[];
+  readonly reversible: boolean;
+  readonly expectedLoss: string;
+  readonly risk: "low" | "medium" | "high";
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly hash: string;
+}
+
+export interface Action {
+  readonly plan: Plan;
+  readonly state: ActionState;
+  readonly version: number;
+  readonly approvedBy: string | null;
+  readonly attempts: number;
+  readonly history: readonly { readonly timeMs: number; readonly state: ActionState; readonly detail: string }[];
+}
+
+/** What people and the executor tell the stages; travels through the journal, so that a replay sees the same. */
+export type Control =
+  | { readonly kind: "tick"; readonly timeMs: number }
+  | { readonly kind: "acknowledge"; readonly timeMs: number; readonly incidentId: string; readonly by: string }
+  | {
+      readonly kind: "approve";
+      readonly timeMs: number;
+      readonly planId: string;
+      readonly hash: string;
+      readonly by: string;
+    }
+  | { readonly kind: "reject"; readonly timeMs: number; readonly planId: string; readonly by: string }
+  | {
+      readonly kind: "dryRun";
+      readonly timeMs: number;
+      readonly planId: string;
+      readonly ok: boolean;
+      readonly detail: string;
+    }
+  | { readonly kind: "executing"; readonly timeMs: number; readonly planId: string; readonly detail: string }
+  | {
+      readonly kind: "result";
+      readonly timeMs: number;
+      readonly planId: string;
+      readonly ok: boolean;
+      readonly detail: string;
+    };
+
+/** What travels between stages. Within a batch: windows, then anomalies, then the watermark that makes them final. */
+export type Message =
+  | { readonly type: "windows"; readonly batch: WindowBatch }
+  | { readonly type: "logs"; readonly digests: readonly LogDigest[] }
+  | { readonly type: "edges"; readonly endMs: number; readonly edges: readonly CallEdge[] }
+  | { readonly type: "anomaly"; readonly anomaly: Anomaly }
+  | { readonly type: "change"; readonly change: ChangeEvent }
+  | { readonly type: "control"; readonly control: Control }
+  | { readonly type: "incident"; readonly incident: Incident }
+  | { readonly type: "watermark"; readonly timeMs: number };
+
+/** Topics that outlive a run. */
+export interface TopicRecords {
+  readonly anomalies: Anomaly;
+  readonly incidents: Incident;
+  readonly actions: Action;
+  readonly "dead-letters": DeadLetter;
+}
+export type Topic = keyof TopicRecords;

@@ -1,0 +1,358 @@
+/** Where decoders write: growable columns, checked row by row. One sink per task, reused for every record. */
+import { type ErrorCode, PipelineError } from "./errors.ts";
+import type { HistogramBatch, LogBatch, PointBatch, RawRecord, SpanBatch } from "./records.ts";
+import type { Attributes, Tables } from "./tables.ts";
+
+export interface SignalLimits {
+  /** How far event time may run ahead of arrival, ms. */
+  readonly maxFutureMs: number;
+  /** Longest attribute key or value, UTF-16 units. */
+  readonly maxAttributeChars: number;
+  /** A log body is cut off here, UTF-16 units. */
+  readonly maxBodyChars: number;
+}
+
+export const DEFAULT_SIGNAL_LIMITS: SignalLimits = {
+  maxFutureMs: 600_000,
+  maxAttributeChars: 1024,
+  maxBodyChars: 16_384,
+};
+
+/** Turns one kind of payload into rows. Throws PipelineError when the payload as a whole is unusable; rejects rows one by one otherwise. */
+export interface Decoder {
+  readonly name: string;
+  decode(record: RawRecord, into: SignalSink): void;
+}
+
+/** Rows refused, grouped by reason: one dead letter each, however many rows. */
+export interface Rejection {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  rows: number;
+}
+
+const grown = <T extends Float64Array | Uint32Array | Uint8Array>(a: T, need: number): T => {
+  if (need <= a.length) return a;
+  const b = new (a.constructor as new (n: number) => T)(Math.max(need, a.length * 2));
+  b.set(a);
+  return b;
+};
+
+export class SignalSink {
+  readonly tables: Tables;
+  readonly limits: SignalLimits;
+  /** Release of each entity, from `service.version`; a new one is a deploy. */
+  readonly versions = new Map<number, string>();
+  readonly deploys: { readonly entityId: number; readonly from: string; readonly to: string }[] = [];
+  /** Latest event time a row may carry; set by `begin`. */
+  #maxMs = Number.POSITIVE_INFINITY;
+  #rejected = new Map<string, Rejection>();
+
+  #points = 0;
+  #pSeries = new Uint32Array(1024);
+  #pTime = new Float64Array(1024);
+  #pStart = new Float64Array(1024);
+  #pValue = new Float64Array(1024);
+
+  #histograms = 0;
+  #buckets = 0;
+  #hSeries = new Uint32Array(64);
+  #hTime = new Float64Array(64);
+  #hStart = new Float64Array(64);
+  #hCount = new Float64Array(64);
+  #hSum = new Float64Array(64);
+  #hEnd = new Uint32Array(64);
+  #hUpper = new Float64Array(1024);
+  #hCounts = new Float64Array(1024);
+
+  #logs = 0;
+  #lEntity = new Uint32Array(64);
+  #lTime = new Float64Array(64);
+  #lSeverity = new Uint8Array(64);
+  #lBody: string[] = [];
+  #lAttributes: Attributes[] = [];
+  #lTrace: string[] = [];
+
+  #spans = 0;
+  #sEntity = new Uint32Array(64);
+  #sStart = new Float64Array(64);
+  #sDuration = new Float64Array(64);
+  #sKind = new Uint8Array(64);
+  #sError = new Uint8Array(64);
+  #sTrace: string[] = [];
+  #sId: string[] = [];
+  #sParent: string[] = [];
+  #sOperation: string[] = [];
+  #sPeer: string[] = [];
+
+  constructor(tables: Tables, limits: SignalLimits = DEFAULT_SIGNAL_LIMITS) {
+    this.tables = tables;
+    this.limits = limits;
+  }
+
+  /** Empties the columns for the next record. Views given out by the batch getters end here. */
+  begin(record: Pick<RawRecord, "ingestTimeMs">): void {
+    this.#maxMs = record.ingestTimeMs + this.limits.maxFutureMs;
+    this.#points = 0;
+    this.#histograms = 0;
+    this.#buckets = 0;
+    this.#logs = 0;
+    this.#spans = 0;
+    this.deploys.length = 0;
+    this.#lBody.length = 0;
+    this.#lAttributes.length = 0;
+    this.#lTrace.length = 0;
+    this.#sTrace.length = 0;
+    this.#sId.length = 0;
+    this.#sParent.length = 0;
+    this.#sOperation.length = 0;
+    this.#sPeer.length = 0;
+    this.#rejected.clear();
+  }
+
+  /** Rows read so far: an exception half way leaves them out by calling `begin` again. */
+  get rows(): number {
+    return this.#points + this.#histograms + this.#logs + this.#spans;
+  }
+
+  /** Counts rows that can't be used. `detail` is cut to 200 characters; at most 20 different reasons are kept apart. */
+  reject(code: ErrorCode, detail: string, rows = 1): void {
+    const short = detail.length > 200 ? `${detail.slice(0, 200)}…` : detail;
+    const key = `${code} ${short}`;
+    const known = this.#rejected.get(key) ?? (this.#rejected.size >= 20 ? this.#rejected.get(`${code} …`) : undefined);
+    if (known) known.rows += rows;
+    else if (this.#rejected.size < 20) this.#rejected.set(key, { code, detail: short, rows });
+    else this.#rejected.set(`${code} …`, { code, detail: "…", rows });
+  }
+
+  get rejected(): Rejection[] {
+    return [...this.#rejected.values()];
+  }
+
+  /** Interns an entity; -1 (rows counted as rejected) when an attribute is too long or the table is full. */
+  entity(resource: Attributes, rows = 1): number {
+    if (!this.#fits(resource, rows)) return -1;
+    const id = this.tables.internEntity(resource);
+    const version = resource["service.version"];
+    if (id >= 0 && version !== undefined) this.#seeVersion(id, version);
+    if (id < 0) this.reject("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
+    return id;
+  }
+
+  /** Interns a series; -1 (rows counted as rejected) when an attribute is too long or a limit is reached. */
+  series(
+    entityId: number,
+    metric: string,
+    unit: string,
+    kind: Parameters<Tables["internSeries"]>[3],
+    attributes: Attributes,
+    rows = 1,
+  ): number {
+    if (entityId < 0) return -1;
+    if (metric.length === 0 || metric.length > this.limits.maxAttributeChars) {
+      this.reject(metric === "" ? "DECODE_BAD_FIELD" : "LABEL_TOO_LONG", "metric name", rows);
+      return -1;
+    }
+    if (!this.#fits(attributes, rows)) return -1;
+    const id = this.tables.internSeries(entityId, metric, unit, kind, attributes);
+    if (id < 0) {
+      const { series, seriesPerEntity } = this.tables.limits;
+      const name = this.tables.entities[entityId]?.name ?? "?";
+      this.reject("LIMIT_SERIES", `entity ${name}: at most ${seriesPerEntity} series each, ${series} in all`, rows);
+    }
+    return id;
+  }
+
+  #seeVersion(entityId: number, version: string): void {
+    const before = this.versions.get(entityId);
+    if (before === version) return;
+    this.versions.set(entityId, version);
+    if (before !== undefined) this.deploys.push({ entityId, from: before, to: version });
+  }
+
+  #fits(attributes: Attributes, rows: number): boolean {
+    const max = this.limits.maxAttributeChars;
+    for (const k in attributes) {
+      if (k.length <= max && (attributes[k] as string).length <= max) continue;
+      this.reject("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
+      return false;
+    }
+    return true;
+  }
+
+  #timeOk(timeMs: number): boolean {
+    if (timeMs > 0 && timeMs <= this.#maxMs) return true;
+    if (timeMs > this.#maxMs) this.reject("TIME_IN_FUTURE", `more than ${this.limits.maxFutureMs} ms ahead of arrival`);
+    else if (timeMs <= 0) this.reject("TIME_BEFORE_1970", "time is zero or negative");
+    else this.reject("DECODE_BAD_FIELD", "time is not a number");
+    return false;
+  }
+
+  /** A number of a series from `series()`; ids below 0 are skipped silently (they were counted there). */
+  point(seriesId: number, timeMs: number, startMs: number, value: number): void {
+    if (seriesId < 0 || !this.#timeOk(timeMs)) return;
+    if (!Number.isFinite(value)) return this.reject("VALUE_NOT_FINITE", String(value));
+    const i = this.#points++;
+    if (i >= this.#pSeries.length) {
+      this.#pSeries = grown(this.#pSeries, i + 1);
+      this.#pTime = grown(this.#pTime, i + 1);
+      this.#pStart = grown(this.#pStart, i + 1);
+      this.#pValue = grown(this.#pValue, i + 1);
+    }
+    this.#pSeries[i] = seriesId;
+    this.#pTime[i] = timeMs;
+    this.#pStart[i] = startMs;
+    this.#pValue[i] = value;
+  }
+
+  /** A histogram: `upper` ascending, last +Infinity, as many as `counts`. */
+  histogram(
+    seriesId: number,
+    timeMs: number,
+    startMs: number,
+    count: number,
+    sum: number,
+    upper: ArrayLike<number>,
+    counts: ArrayLike<number>,
+  ): void {
+    if (seriesId < 0 || !this.#timeOk(timeMs)) return;
+    if (!Number.isFinite(count) || count < 0) return this.reject("VALUE_NOT_FINITE", "histogram count");
+    if (upper.length !== counts.length) return this.reject("DECODE_BAD_FIELD", "histogram bounds and counts differ");
+    const i = this.#histograms++;
+    this.#hSeries = grown(this.#hSeries, i + 1);
+    this.#hTime = grown(this.#hTime, i + 1);
+    this.#hStart = grown(this.#hStart, i + 1);
+    this.#hCount = grown(this.#hCount, i + 1);
+    this.#hSum = grown(this.#hSum, i + 1);
+    this.#hEnd = grown(this.#hEnd, i + 1);
+    this.#hSeries[i] = seriesId;
+    this.#hTime[i] = timeMs;
+    this.#hStart[i] = startMs;
+    this.#hCount[i] = count;
+    this.#hSum[i] = Number.isFinite(sum) ? sum : 0;
+    const n = upper.length;
+    this.#hUpper = grown(this.#hUpper, this.#buckets + n);
+    this.#hCounts = grown(this.#hCounts, this.#buckets + n);
+    for (let b = 0; b < n; b++) {
+      this.#hUpper[this.#buckets + b] = upper[b] as number;
+      this.#hCounts[this.#buckets + b] = counts[b] as number;
+    }
+    this.#buckets += n;
+    this.#hEnd[i] = this.#buckets;
+  }
+
+  log(entityId: number, timeMs: number, severity: number, body: string, attributes: Attributes, traceId: string): void {
+    if (entityId < 0 || !this.#timeOk(timeMs) || !this.#fits(attributes, 1)) return;
+    const i = this.#logs++;
+    this.#lEntity = grown(this.#lEntity, i + 1);
+    this.#lTime = grown(this.#lTime, i + 1);
+    this.#lSeverity = grown(this.#lSeverity, i + 1);
+    this.#lEntity[i] = entityId;
+    this.#lTime[i] = timeMs;
+    this.#lSeverity[i] = severity;
+    const max = this.limits.maxBodyChars;
+    this.#lBody.push(body.length > max ? `${body.slice(0, max)}…` : body);
+    this.#lAttributes.push(attributes);
+    this.#lTrace.push(traceId);
+  }
+
+  span(span: {
+    entityId: number;
+    startMs: number;
+    durationMs: number;
+    kind: number;
+    error: boolean;
+    traceId: string;
+    spanId: string;
+    parentId: string;
+    operation: string;
+    peer: string;
+  }): void {
+    if (span.entityId < 0 || !this.#timeOk(span.startMs)) return;
+    if (!(span.durationMs >= 0) || !Number.isFinite(span.durationMs))
+      return this.reject("DECODE_BAD_FIELD", "span ends before it starts");
+    if (span.operation.length > this.limits.maxAttributeChars) return this.reject("LABEL_TOO_LONG", "span name");
+    const i = this.#spans++;
+    this.#sEntity = grown(this.#sEntity, i + 1);
+    this.#sStart = grown(this.#sStart, i + 1);
+    this.#sDuration = grown(this.#sDuration, i + 1);
+    this.#sKind = grown(this.#sKind, i + 1);
+    this.#sError = grown(this.#sError, i + 1);
+    this.#sEntity[i] = span.entityId;
+    this.#sStart[i] = span.startMs;
+    this.#sDuration[i] = span.durationMs;
+    this.#sKind[i] = span.kind;
+    this.#sError[i] = span.error ? 1 : 0;
+    this.#sTrace.push(span.traceId);
+    this.#sId.push(span.spanId);
+    this.#sParent.push(span.parentId);
+    this.#sOperation.push(span.operation);
+    this.#sPeer.push(span.peer);
+  }
+
+  get points(): PointBatch {
+    const n = this.#points;
+    return {
+      length: n,
+      seriesIds: this.#pSeries.subarray(0, n),
+      timeMs: this.#pTime.subarray(0, n),
+      startMs: this.#pStart.subarray(0, n),
+      value: this.#pValue.subarray(0, n),
+    };
+  }
+
+  get histograms(): HistogramBatch {
+    const n = this.#histograms;
+    return {
+      length: n,
+      seriesIds: this.#hSeries.subarray(0, n),
+      timeMs: this.#hTime.subarray(0, n),
+      startMs: this.#hStart.subarray(0, n),
+      count: this.#hCount.subarray(0, n),
+      sum: this.#hSum.subarray(0, n),
+      bucketEnd: this.#hEnd.subarray(0, n),
+      upper: this.#hUpper.subarray(0, this.#buckets),
+      counts: this.#hCounts.subarray(0, this.#buckets),
+    };
+  }
+
+  get logs(): LogBatch {
+    const n = this.#logs;
+    return {
+      length: n,
+      entityIds: this.#lEntity.subarray(0, n),
+      timeMs: this.#lTime.subarray(0, n),
+      severity: this.#lSeverity.subarray(0, n),
+      body: this.#lBody,
+      attributes: this.#lAttributes,
+      traceId: this.#lTrace,
+    };
+  }
+
+  get spans(): SpanBatch {
+    const n = this.#spans;
+    return {
+      length: n,
+      entityIds: this.#sEntity.subarray(0, n),
+      startMs: this.#sStart.subarray(0, n),
+      durationMs: this.#sDuration.subarray(0, n),
+      kind: this.#sKind.subarray(0, n),
+      error: this.#sError.subarray(0, n),
+      traceId: this.#sTrace,
+      spanId: this.#sId,
+      parentId: this.#sParent,
+      operation: this.#sOperation,
+      peer: this.#sPeer,
+    };
+  }
+}
+
+/** The decoder of a format, or a PipelineError that names those there are. */
+export function decoderFor(decoders: Readonly<Record<string, Decoder>>, record: RawRecord): Decoder {
+  const decoder = decoders[record.format];
+  if (decoder) return decoder;
+  throw new PipelineError("DECODE_UNKNOWN_FORMAT", `${record.source}@${record.position}`, {
+    detail: record.format,
+    hint: `known: ${Object.keys(decoders).join(", ")}`,
+  });
+}

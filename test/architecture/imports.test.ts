@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const walk = (dir: string): string[] =>
+  readdirSync(dir).flatMap((n) => {
+    const p = join(dir, n);
+    return statSync(p).isDirectory() ? walk(p) : p.endsWith(".ts") ? [p] : [];
+  });
+const sources = ["pipelines", "models", "data"].flatMap((d) => walk(join(root, d)));
+const importsOf = (file: string): string[] =>
+  [
+    ...readFileSync(file, "utf8").matchAll(/(?:^|\n)\s*(?:import|export)[^"';]*?from\s*"([^"]+)"|import\("([^"]+)"\)/g),
+  ].map((m) => (m[1] ?? m[2]) as string);
+const graph = new Map(
+  sources.map((f) => [
+    relative(root, f),
+    importsOf(f).map((i) => (i.startsWith(".") ? relative(root, resolve(dirname(f), i)) : i)),
+  ]),
+);
+const room = (path: string) =>
+  path.startsWith("pipelines/") ? (path.split("/")[1] as string) : (path.split("/")[0] as string);
+
+/** What each room may import besides itself; only `run` wires, only `cli` starts. */
+const ALLOWED: Record<string, readonly string[]> = {
+  core: [],
+  models: [],
+  ingest: ["core"],
+  windows: ["core"],
+  detect: ["core", "models"],
+  correlate: ["core"],
+  diagnose: ["core", "models"],
+  report: ["core"],
+  recover: ["core"],
+  runtime: ["core"],
+  run: ["core", "models", "ingest", "windows", "detect", "correlate", "diagnose", "report", "recover", "runtime"],
+  cli: ["core", "run", "ingest", "report", "runtime", "data"],
+  data: ["core"],
+};
+
+describe("structure", () => {
+  it("lets every room import only what its place in the flow allows", () => {
+    const wrong: string[] = [];
+    for (const [file, imports] of graph)
+      for (const i of imports) {
+        if (!i.startsWith("pipelines/") && !i.startsWith("models/") && !i.startsWith("data/")) continue;
+        const [from, to] = [room(file), room(i)];
+        if (from !== to && !ALLOWED[from]?.includes(to)) wrong.push(`${file} -> ${i}`);
+      }
+    expect(wrong).toEqual([]);
+  });
+
+  it("keeps models to numbers: no package but linear algebra and learning libraries, no node module", () => {
+    const fine = /^(models\/|ml-matrix$|@tensorflow\/tfjs)/;
+    const wrong = [...graph].flatMap(([f, is]) =>
+      f.startsWith("models/") ? is.filter((i) => !fine.test(i)).map((i) => `${f} -> ${i}`) : [],
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("has no import cycle", () => {
+    const state = new Map<string, "open" | "done">();
+    const cycles: string[] = [];
+    const visit = (f: string, path: string[]) => {
+      if (state.get(f) === "open") return void cycles.push([...path.slice(path.indexOf(f)), f].join(" -> "));
+      if (state.get(f)) return;
+      state.set(f, "open");
+      for (const i of graph.get(f) ?? []) if (graph.has(i)) visit(i, [...path, f]);
+      state.set(f, "done");
+    };
+    for (const f of graph.keys()) visit(f, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it("reads no clock and no unseeded random in stages and models", () => {
+    const pure = /^(models|pipelines\/(core|windows|detect|correlate|diagnose))\//;
+    const wrong = [...graph.keys()].filter(
+      (f) =>
+        pure.test(f) &&
+        f !== "pipelines/core/clock.ts" &&
+        /Date\.now\(|new Date\(\)|Math\.random\(|performance\.now\(/.test(readFileSync(join(root, f), "utf8")),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("holds no address of a package registry in the lock file", () => {
+    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"');
+  });
+});

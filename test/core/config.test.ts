@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { configJsonSchema, parseConfig } from "../../pipelines/core/config.ts";
+
+describe("config", () => {
+  it("has a default for everything", () => {
+    const c = parseConfig("");
+    expect(c.sources).toEqual([expect.objectContaining({ kind: "otlp-http", port: 4318 })]);
+    expect(c.recover.dryRun).toBe(true);
+    expect(c.windows.window).toBe(10_000);
+  });
+
+  it("names all faults at once, each by its path", () => {
+    const text =
+      "windows: {window: 5 minutes}\nsources: [{kind: telepathy}]\nrecover: {targets: [{name: 3}]}\nnonsense: 1\n";
+    expect(() => parseConfig(text, "f.yaml")).toThrow(
+      expect.objectContaining({
+        code: "CONFIG_INVALID",
+        message: expect.stringMatching(/windows\.window[\s\S]*/),
+      }),
+    );
+    try {
+      parseConfig(text, "f.yaml");
+    } catch (e) {
+      for (const path of ["windows.window", "sources.0", "recover.targets.0.name", "nonsense"])
+        expect((e as Error).message).toContain(path);
+    }
+  });
+
+  it.each([
+    ["500ms", 500],
+    ["5s", 5000],
+    ["1.5m", 90_000],
+    ["2h", 7_200_000],
+  ])("reads %s as %i ms", (text, ms) => {
+    expect(parseConfig(`windows: {window: ${text}}`).windows.window).toBe(ms);
+  });
+
+  it("refuses broken YAML and gives a schema editors can use", () => {
+    expect(() => parseConfig("a: [")).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+    expect(JSON.stringify(configJsonSchema())).toContain("otlp-http");
+  });
+});
