@@ -1,0 +1,189 @@
+/** Cumulative counts become rates, bucket counts become quantiles. */
+import type { HistogramBatch } from "../core/records.ts";
+import { bytesOf, float64Of, type PutChunk, type Stateful } from "../core/stage.ts";
+import type { Tables } from "../core/tables.ts";
+
+/** Takes a sample of a (gauge-like) series at an event time. */
+export type AddSample = (seriesId: number, timeMs: number, value: number) => void;
+
+const BLOCK = 1024;
+
+/**
+ * Counters to rates per second. A rate is the increment since the point before, over the time since then, so that
+ * scrape jitter does not show. A value that falls, or a newer `startMs`, is a reset: the count began again at zero.
+ * Out-of-order and repeated points are left out. Memory: 24 bytes a series.
+ */
+export function counterRates(tables: Tables): Stateful & {
+  add(seriesId: number, timeMs: number, startMs: number, value: number, emit: AddSample): void;
+} {
+  let time = new Float64Array(BLOCK);
+  let last = new Float64Array(BLOCK);
+  let start = new Float64Array(BLOCK);
+  let derived = new Int32Array(BLOCK).fill(-2);
+  const dirty = new Set<number>();
+  const room = (id: number) => {
+    if (id < time.length) return;
+    const n = Math.max(id + 1, time.length * 2);
+    const g = (a: Float64Array) => {
+      const b = new Float64Array(Math.ceil(n / BLOCK) * BLOCK);
+      b.set(a);
+      return b;
+    };
+    time = g(time);
+    last = g(last);
+    start = g(start);
+    const d = new Int32Array(time.length).fill(-2);
+    d.set(derived);
+    derived = d;
+  };
+  const rateSeries = (id: number): number => {
+    if ((derived[id] as number) !== -2) return derived[id] as number;
+    const s = tables.series[id];
+    if (!s) return -1;
+    const unit = s.unit === "" || s.unit === "1" ? "1/s" : `${s.unit}/s`;
+    const out = tables.internSeries(s.entityId, `${s.metric}.rate`, unit, "gauge", s.attributes);
+    derived[id] = out;
+    return out;
+  };
+  return {
+    add(id, timeMs, startMs, value, emit) {
+      room(id);
+      const t0 = time[id] as number;
+      if (timeMs <= t0) return;
+      const v0 = last[id] as number;
+      const restarted = value < v0 || (startMs > 0 && (start[id] as number) > 0 && startMs > (start[id] as number));
+      time[id] = timeMs;
+      last[id] = value;
+      start[id] = startMs;
+      dirty.add(Math.floor(id / BLOCK));
+      if (t0 === 0) return;
+      const out = rateSeries(id);
+      if (out >= 0) emit(out, timeMs, ((restarted ? value : value - v0) * 1000) / (timeMs - t0));
+    },
+    snapshot(put, full = false) {
+      if (full) for (let b = 0; b * BLOCK < time.length; b++) dirty.add(b);
+      for (const b of dirty) {
+        const all = new Float64Array(3 * BLOCK);
+        all.set(time.subarray(b * BLOCK, (b + 1) * BLOCK), 0);
+        all.set(last.subarray(b * BLOCK, (b + 1) * BLOCK), BLOCK);
+        all.set(start.subarray(b * BLOCK, (b + 1) * BLOCK), 2 * BLOCK);
+        put(String(b), bytesOf(all));
+      }
+      dirty.clear();
+    },
+    restore(chunks) {
+      for (const [key, bytes] of chunks) {
+        const b = Number(key);
+        room((b + 1) * BLOCK - 1);
+        const all = float64Of(bytes);
+        time.set(all.subarray(0, BLOCK), b * BLOCK);
+        last.set(all.subarray(BLOCK, 2 * BLOCK), b * BLOCK);
+        start.set(all.subarray(2 * BLOCK), b * BLOCK);
+      }
+    },
+  };
+}
+
+/**
+ * Quantile q of bucketed counts, linear inside a bucket, as Prometheus' histogram_quantile does: the first bucket starts
+ * at 0 (or its bound if negative), the open last bucket gives its lower bound. `undefined` without counts.
+ */
+export function histogramQuantile(q: number, upper: ArrayLike<number>, counts: ArrayLike<number>): number | undefined {
+  let total = 0;
+  for (let i = 0; i < counts.length; i++) total += counts[i] as number;
+  if (!(total > 0)) return undefined;
+  const rank = q * total;
+  let below = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const c = counts[i] as number;
+    if (below + c < rank || c === 0) {
+      below += c;
+      continue;
+    }
+    const high = upper[i] as number;
+    const low = i === 0 ? Math.min(0, high) : (upper[i - 1] as number);
+    if (!Number.isFinite(high)) return low;
+    return low + ((high - low) * (rank - below)) / c;
+  }
+  return upper.length > 1 ? (upper[upper.length - 2] as number) : undefined;
+}
+
+interface HistogramState {
+  timeMs: number;
+  count: number;
+  sum: number;
+  upper: number[];
+  counts: number[];
+}
+
+/** Histograms to `.rate` (1/s), `.mean`, `.p50` and `.p95` (unit of the metric) of what came since the point before. */
+export function histogramFeatures(tables: Tables): Stateful & { add(batch: HistogramBatch, emit: AddSample): void } {
+  const states = new Map<number, HistogramState>();
+  const dirty = new Set<number>();
+  const derived = new Map<number, readonly [number, number, number, number]>();
+  const seriesFor = (id: number) => {
+    const known = derived.get(id);
+    if (known) return known;
+    const s = tables.series[id];
+    if (!s) return undefined;
+    const make = (suffix: string, unit: string) =>
+      tables.internSeries(s.entityId, `${s.metric}.${suffix}`, unit, "gauge", s.attributes);
+    const made = [make("rate", "1/s"), make("mean", s.unit), make("p50", s.unit), make("p95", s.unit)] as const;
+    derived.set(id, made);
+    return made;
+  };
+  return {
+    add(batch, emit) {
+      let from = 0;
+      for (let i = 0; i < batch.length; i++) {
+        const to = batch.bucketEnd[i] as number;
+        const upper = batch.upper.subarray(from, to);
+        const counts = batch.counts.subarray(from, to);
+        from = to;
+        const id = batch.seriesIds[i] as number;
+        const timeMs = batch.timeMs[i] as number;
+        const before = states.get(id);
+        if (before && timeMs <= before.timeMs) continue;
+        const now = {
+          timeMs,
+          count: batch.count[i] as number,
+          sum: batch.sum[i] as number,
+          upper: Array.from(upper),
+          counts: Array.from(counts),
+        };
+        states.set(id, now);
+        dirty.add(id);
+        const out = seriesFor(id);
+        if (!before || !out) continue;
+        const cumulative = tables.series[id]?.kind === "histogram";
+        const same = before.counts.length === now.counts.length && before.upper.every((u, k) => u === now.upper[k]);
+        const reset = !same || now.count < before.count;
+        const sub = cumulative && !reset;
+        const n = sub ? now.count - before.count : now.count;
+        const delta = now.counts.map((c, k) => Math.max(0, sub ? c - (before.counts[k] as number) : c));
+        if (out[0] >= 0) emit(out[0], timeMs, (n * 1000) / (timeMs - before.timeMs));
+        if (!(n > 0)) continue;
+        const mean = (sub ? now.sum - before.sum : now.sum) / n;
+        if (out[1] >= 0 && Number.isFinite(mean)) emit(out[1], timeMs, mean);
+        for (const [k, q] of [
+          [2, 0.5],
+          [3, 0.95],
+        ] as const) {
+          const v = histogramQuantile(q, upper, delta);
+          if (v !== undefined && Number.isFinite(v) && (out[k] as number) >= 0) emit(out[k] as number, timeMs, v);
+        }
+      }
+    },
+    snapshot(put: PutChunk, full = false) {
+      for (const id of full ? states.keys() : dirty) put(String(id), Buffer.from(JSON.stringify(states.get(id), inf)));
+      dirty.clear();
+    },
+    restore(chunks) {
+      for (const [id, bytes] of chunks) states.set(Number(id), JSON.parse(Buffer.from(bytes).toString(), unInf));
+    },
+  };
+}
+
+/** JSON has no infinity: the last bucket bound travels as a word. */
+const inf = (_: string, v: unknown) => (v === Number.POSITIVE_INFINITY ? "+Inf" : v);
+const unInf = (_: string, v: unknown) => (v === "+Inf" ? Number.POSITIVE_INFINITY : v);

@@ -1,0 +1,194 @@
+/** Event-time windows over all signals of one task. */
+import type { CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
+import type { SignalSink } from "../core/signals.ts";
+import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { callSpans } from "./call-spans.ts";
+import { logLines } from "./log-lines.ts";
+import { OpenWindow } from "./open-window.ts";
+import { counterRates, histogramFeatures } from "./rates.ts";
+import { silence } from "./silence.ts";
+
+export interface WindowOptions {
+  /** Length of a tumbling window, ms, aligned to the epoch. */
+  readonly windowMs: number;
+  /** How long a window waits for rows that come late, ms of event time. */
+  readonly latenessMs: number;
+  /** An entity that has been silent for this long is forgotten, ms. */
+  readonly forgetMs: number;
+}
+
+export interface ClosedWindow {
+  readonly batch: WindowBatch;
+  readonly logs: readonly LogDigest[];
+  readonly edges: readonly CallEdge[];
+}
+
+/** A jump in event time longer than this many windows is a gap in the data, not a row of empty windows. */
+const LONGEST_RUN_OF_EMPTY = 600;
+
+/**
+ * Adds rows to the windows their event time falls in and closes windows as the watermark passes them.
+ * The watermark is the latest event time seen, never ahead of arrival, less `latenessMs`; it never goes back.
+ */
+export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: WindowOptions) {
+  const { tables } = sink;
+  const open = new Map<number, OpenWindow>();
+  const closedStarts: number[] = [];
+  const rates = counterRates(tables);
+  const histograms = histogramFeatures(tables);
+  const spans = callSpans(tables);
+  const logs = logLines(tables);
+  const quiet = silence(tables, forgetMs);
+  const parts: Record<string, Stateful> = { rates, histograms, spans, logs, quiet };
+  /** Event-time clock of every source still running; the slowest holds the watermark. */
+  const clocks = new Map<string, number>();
+  let clockMs = 0;
+  /** Start of the first window not yet closed; 0 before any data. */
+  let nextStart = 0;
+  /** Windows in which anything arrived: only there does nothing mean zero. */
+  const alive = new Set<number>();
+
+  const startOf = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
+  const windowAt = (timeMs: number): OpenWindow | undefined => {
+    const start = startOf(timeMs);
+    if (start < nextStart) return undefined;
+    const w = open.get(start) ?? new OpenWindow(start, start + windowMs);
+    open.set(start, w);
+    return w;
+  };
+  const advanceClock = () => {
+    let slowest = Number.POSITIVE_INFINITY;
+    for (const t of clocks.values()) if (t < slowest) slowest = t;
+    if (Number.isFinite(slowest)) clockMs = Math.max(clockMs, slowest);
+  };
+  const startIfOpen = (timeMs: number): number | undefined => windowAt(timeMs)?.startMs;
+
+  return {
+    /** Names a source that is about to be read; the watermark waits for it. */
+    join(source: string): void {
+      if (!clocks.has(source)) clocks.set(source, 0);
+    },
+    /** A source that has nothing more to say holds nobody up. */
+    leave(source: string): void {
+      clocks.set(source, Number.POSITIVE_INFINITY);
+      advanceClock();
+    },
+    /** Event-time clock of a source, 0 before its first row, Infinity when it has left. */
+    clockOf: (source: string): number => clocks.get(source) ?? 0,
+    /** Takes what the sink holds; gives the change events in it. Rows too late are rejected in the sink. */
+    add(source: string, ingestTimeMs: number): ChangeEvent[] {
+      let newestMs = 0;
+      let late = 0;
+      const emit = (seriesId: number, timeMs: number, value: number) => {
+        const w = windowAt(timeMs);
+        if (w) w.add(seriesId, value);
+        else late += 1;
+      };
+      const p = sink.points;
+      for (let i = 0; i < p.length; i++) {
+        const id = p.seriesIds[i] as number;
+        const timeMs = p.timeMs[i] as number;
+        if (timeMs > newestMs) newestMs = timeMs;
+        const series = tables.series[id];
+        if (!series) continue;
+        quiet.hear(series.entityId, timeMs);
+        if (series.kind === "counter") rates.add(id, timeMs, p.startMs[i] as number, p.value[i] as number, emit);
+        else emit(id, timeMs, p.value[i] as number);
+      }
+      const h = sink.histograms;
+      histograms.add(h, emit);
+      for (let i = 0; i < h.length; i++) {
+        const timeMs = h.timeMs[i] as number;
+        if (timeMs > newestMs) newestMs = timeMs;
+        quiet.hear(tables.series[h.seriesIds[i] as number]?.entityId ?? 0, timeMs);
+      }
+      const s = sink.spans;
+      late += spans.add(s, startIfOpen);
+      for (let i = 0; i < s.length; i++) {
+        const endMs = (s.startMs[i] as number) + (s.durationMs[i] as number);
+        if (endMs > newestMs) newestMs = endMs;
+        quiet.hear(s.entityIds[i] as number, endMs);
+      }
+      const l = sink.logs;
+      late += logs.add(l, startIfOpen);
+      for (let i = 0; i < l.length; i++) {
+        const timeMs = l.timeMs[i] as number;
+        if (timeMs > newestMs) newestMs = timeMs;
+        quiet.hear(l.entityIds[i] as number, timeMs);
+      }
+      if (late > 0) sink.reject("TIME_TOO_LATE", `windows before ${nextStart} are closed`, late);
+      // A sender whose clock runs ahead must not close the windows of all others.
+      const seenMs = Math.min(newestMs, ingestTimeMs);
+      if (newestMs > 0) alive.add(startOf(seenMs));
+      clocks.set(source, Math.max(clocks.get(source) ?? 0, seenMs));
+      advanceClock();
+      return sink.deploys.map((d) => ({
+        entity: tables.entities[d.entityId]?.name ?? "?",
+        timeMs: Math.floor(seenMs),
+        kind: "deploy" as const,
+        detail: `release ${d.from} to ${d.to}`,
+      }));
+    },
+    /** Time passes although nobody sends. */
+    tick(source: string, timeMs: number): void {
+      const own = clocks.get(source) ?? 0;
+      if (own > 0) clocks.set(source, Math.max(own, timeMs));
+      advanceClock();
+    },
+    /** Every source has left: what was seen is final. */
+    finish(): void {
+      for (const w of open.values()) clockMs = Math.max(clockMs, w.endMs + latenessMs);
+    },
+    get watermarkMs(): number {
+      return clockMs - latenessMs;
+    },
+    /** Windows that the watermark has passed, in order. */
+    *advance(): Generator<ClosedWindow> {
+      if (clockMs === 0) return;
+      if (nextStart === 0) {
+        const first = Math.min(...open.keys(), startOf(clockMs));
+        nextStart = first;
+      }
+      while (nextStart + windowMs <= clockMs - latenessMs) {
+        let start = nextStart;
+        if (clockMs - latenessMs - start > LONGEST_RUN_OF_EMPTY * windowMs && !open.has(start)) {
+          const held = [...open.keys()].filter((k) => k > start);
+          start = Math.min(startOf(clockMs - latenessMs) - windowMs, ...held);
+        }
+        const w = open.get(start) ?? new OpenWindow(start, start + windowMs);
+        const heard = alive.delete(start);
+        const edges = spans.close(start, w, heard);
+        const digests = logs.close(start, w, heard);
+        quiet.close(w, heard);
+        open.delete(start);
+        closedStarts.push(start);
+        nextStart = start + windowMs;
+        for (const a of alive) if (a < nextStart) alive.delete(a);
+        yield { batch: w.close(), logs: digests, edges };
+      }
+    },
+    snapshot(put, full = false) {
+      for (const w of open.values()) {
+        if (!w.dirty && !full) continue;
+        put(`open/${w.startMs}`, w.save());
+        w.dirty = false;
+      }
+      for (const start of closedStarts) put(`open/${start}`, undefined);
+      closedStarts.length = 0;
+      for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
+      const running = [...clocks].map(([k, v]) => [k, Number.isFinite(v) ? v : -1]);
+      put("time", toChunk([clockMs, nextStart, [...alive], running]));
+    },
+    restore(chunks) {
+      for (const [k, bytes] of scopedChunks(chunks, "open")) open.set(Number(k), OpenWindow.load(Number(k), bytes));
+      for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
+      const time = chunks.get("time");
+      if (!time) return;
+      const [c, n, a, running] = fromChunk<[number, number, number[], [string, number][]]>(time);
+      for (const [source, t] of running) clocks.set(source, t < 0 ? Number.POSITIVE_INFINITY : t);
+      clockMs = c;
+      nextStart = n;
+      for (const start of a) alive.add(start);
+    },
+  } satisfies Stateful & Record<string, unknown>;
+}

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import type { Anomaly, WindowBatch } from "../../pipelines/core/records.ts";
+import { Tables } from "../../pipelines/core/tables.ts";
+import { detector } from "../../pipelines/detect/detector.ts";
+import { reason } from "../../pipelines/detect/reason.ts";
+
+const OPTIONS = {
+  banks: ["robustZ", "meanSigma", "ewma", "changePoint"] as const,
+  openEvidence: 9,
+  closeEvidence: 2,
+  freezeWindows: 180,
+  floors: {},
+};
+
+/** Deterministic noise, about normal. */
+function noise(seed: number) {
+  let s = seed >>> 0;
+  const u = () => {
+    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
+    return s / 2 ** 32;
+  };
+  return () => u() + u() + u() + u() + u() + u() - 3;
+}
+
+const batch = (i: number, value: readonly number[]): WindowBatch => ({
+  startMs: i * 1000,
+  endMs: (i + 1) * 1000,
+  length: value.length,
+  seriesIds: Uint32Array.from(value, (_, k) => k),
+  value: Float64Array.from(value),
+  count: new Float64Array(value.length).fill(1),
+  min: Float64Array.from(value),
+  max: Float64Array.from(value),
+});
+
+function setUp(series: number, metric = "request.duration", unit = "ms") {
+  const tables = new Tables();
+  const e = tables.internNamed("service", "api");
+  for (let i = 0; i < series; i++) tables.internSeries(e, metric, unit, "gauge", { i: String(i) });
+  return detector(tables, OPTIONS);
+}
+
+describe("detector", () => {
+  it("opens one anomaly with its band and closes it when the value is usual again", () => {
+    const d = setUp(1);
+    const n = noise(1);
+    const out: Anomaly[] = [];
+    for (let i = 0; i < 160; i++) out.push(...d.process(batch(i, [20 + n() + (i >= 100 && i < 115 ? 300 : 0)])));
+    expect(new Set(out.map((a) => a.id)).size).toBe(1);
+    const [first] = out as [Anomaly, ...Anomaly[]];
+    expect(first).toMatchObject({ entity: "api", family: "latency", direction: "up", startMs: 100_000, endMs: null });
+    expect(first.detectedMs).toBeLessThanOrEqual(104_000);
+    expect(first.band.low).toBeLessThan(20);
+    expect(first.band.high).toBeGreaterThan(20);
+    expect(first.band.high).toBeLessThan(100);
+    expect(first.p).toBeLessThan(1e-3);
+    const closed = out.at(-1) as Anomaly;
+    expect(closed.endMs).toBeGreaterThan(115_000);
+    expect(closed.endMs).toBeLessThan(125_000);
+  });
+
+  it("finds a slow leak", () => {
+    const d = setUp(1, "process.memory.usage", "By");
+    const n = noise(2);
+    const out: Anomaly[] = [];
+    for (let i = 0; i < 140; i++) out.push(...d.process(batch(i, [80e6 + 1e6 * n() + Math.max(0, i - 100) * 12e6])));
+    expect(out[0]?.family).toBe("memory");
+    expect(out[0]?.detectedMs).toBeLessThan(120_000);
+  });
+
+  it.each([
+    { name: "a constant series", make: () => () => 5 },
+    { name: "zeros", make: () => () => 0 },
+    { name: "huge numbers", make: () => () => 1e300 },
+  ])("never calls $name anomalous", ({ make }) => {
+    const d = setUp(1);
+    const next = make();
+    for (let i = 0; i < 300; i++) expect(d.process(batch(i, [next()]))).toEqual([]);
+  });
+
+  it("stays quiet on 400 noisy series for 10 minutes", () => {
+    const d = setUp(400);
+    const n = noise(3);
+    let opened = 0;
+    for (let i = 0; i < 600; i++)
+      opened += d.process(
+        batch(
+          i,
+          Array.from({ length: 400 }, () => 50 + 10 * n()),
+        ),
+      ).length;
+    expect(opened).toBeLessThanOrEqual(1);
+  });
+
+  it("lets evidence fade in a gap", () => {
+    const d = setUp(1);
+    const n = noise(4);
+    for (let i = 0; i < 100; i++) d.process(batch(i, [20 + n()]));
+    for (let i = 100; i < 104; i++) d.process(batch(i, [900]));
+    expect(d.open).toHaveLength(1);
+    const out: Anomaly[] = [];
+    for (let i = 104; i < 112; i++) out.push(...d.process(batch(i, [])));
+    expect(out.at(-1)?.endMs).toBeLessThanOrEqual(112_000);
+    expect(d.open).toEqual([]);
+  });
+
+  it("goes on to the bit from saved state", () => {
+    const n = noise(5);
+    const rows = Array.from({ length: 200 }, (_, i) => [20 + n() + (i > 120 && i < 150 ? 200 : 0), 5 * n(), 1]);
+    const whole = setUp(3);
+    const expected = rows.flatMap((r, i) => whole.process(batch(i, r)));
+    for (const cut of [10, 61, 122, 149]) {
+      let d = setUp(3);
+      const chunks = new Map<string, Uint8Array>();
+      const got: Anomaly[] = [];
+      for (const [i, r] of rows.entries()) {
+        if (i === cut || i === cut + 20) {
+          d.snapshot((k, b) => (b ? chunks.set(k, b) : chunks.delete(k)));
+          d = setUp(3);
+          d.restore(chunks);
+        }
+        got.push(...d.process(batch(i, r)));
+      }
+      expect(got).toEqual(expected);
+    }
+    expect(expected.length).toBeGreaterThan(1);
+  });
+});
+
+describe("reason", () => {
+  it.each([
+    ["ms", 300, 20, "15 times the usual 20 ms"],
+    ["ms", 25, 20, "25 % above the usual 20 ms"],
+    ["", 5, 10, "50 % below the usual 10"],
+    ["1", 0.5, 0, "0.5, where 0 is usual"],
+  ])("says it in words", (unit, value, expected, text) => expect(reason(unit, value, expected)).toBe(text));
+});
