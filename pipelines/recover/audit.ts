@@ -1,0 +1,48 @@
+import type { Store } from "../core/store.ts";
+import type { TargetState } from "./actions/action.ts";
+
+/** Events: `probed`, `refused`, `intent`, then `result` of what was begun or `released` of what was not. */
+export type AuditEntry = Awaited<ReturnType<Store["auditTrail"]>>[number];
+
+/** An intent to act, as the trail has it. `token` tells two actors apart. */
+export interface Intent {
+  readonly planId: string;
+  readonly target: string;
+  readonly token: string;
+  readonly seq: number;
+  readonly timeMs: number;
+}
+
+/** What the dry run of a plan saw: the newest `probed` entry. */
+export function baselineOf(trail: readonly AuditEntry[], planId: string): TargetState | undefined {
+  const entry = trail.findLast((e) => e.planId === planId && e.event === "probed");
+  return entry === undefined ? undefined : (JSON.parse(entry.detail) as TargetState);
+}
+
+export function intentsOf(trail: readonly AuditEntry[], planId?: string): Intent[] {
+  return trail
+    .filter((e) => e.event === "intent" && (planId === undefined || e.planId === planId))
+    .map((e) => ({ ...(JSON.parse(e.detail) as { token: string; target: string }), ...e }));
+}
+
+/** Intents without a result or release, oldest first: the lock on their targets, which survives a crash. */
+export function unfinishedIntents(trail: readonly AuditEntry[]): Intent[] {
+  const ends = trail.filter((e) => e.event === "result" || e.event === "released");
+  const closed = new Set(ends.map((e) => parseResult(e).token));
+  return intentsOf(trail).filter((i) => !closed.has(i.token));
+}
+
+/** Who holds the target: the oldest intent without a result. */
+export function firstUnfinished(trail: readonly AuditEntry[], target: string): Intent | undefined {
+  return unfinishedIntents(trail)
+    .filter((i) => i.target === target)
+    .sort((a, b) => a.seq - b.seq)[0];
+}
+
+/** The result of a plan that was begun. */
+export function resultOf(trail: readonly AuditEntry[], planId: string): { ok: boolean; detail: string } | undefined {
+  const entry = trail.findLast((e) => e.planId === planId && e.event === "result");
+  return entry === undefined ? undefined : parseResult(entry);
+}
+
+const parseResult = (entry: AuditEntry) => JSON.parse(entry.detail) as { token: string; ok: boolean; detail: string };

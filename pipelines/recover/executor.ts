@@ -1,0 +1,184 @@
+import { randomUUID } from "node:crypto";
+import { TimeoutStrategy, timeout } from "cockatiel";
+import type { Clock } from "../core/clock.ts";
+import type { Action, Control } from "../core/records.ts";
+import type { Store } from "../core/store.ts";
+import type { ActionAdapter, ActionOutcome, TargetState } from "./actions/action.ts";
+import { type AuditEntry, baselineOf, firstUnfinished, intentsOf, resultOf, unfinishedIntents } from "./audit.ts";
+import { planHash } from "./plan.ts";
+
+export interface ExecutorOptions {
+  readonly adapters: Readonly<Record<string, ActionAdapter>>;
+  /** Where the audit is kept. */
+  readonly store: Pick<Store, "audit" | "auditTrail">;
+  /** Puts a control into the journal. */
+  readonly appendControl: (control: Control) => Promise<void> | void;
+  readonly clock: Clock;
+  /** While true nothing is ever executed. */
+  readonly dryRun?: boolean;
+  /** Asked at once before acting; true stops everything. */
+  readonly killSwitch: () => boolean;
+  readonly executeTimeoutMs?: number;
+  readonly probeTimeoutMs?: number;
+}
+
+export interface ActionExecutor {
+  /** To be called with every action once its commit is durable. Never throws for a target's sake. */
+  onCommitted(action: Action): Promise<void>;
+  /** Once at start: finishes what a crash left between intent and result, and takes up what was never begun. */
+  recoverUnfinished(trail: readonly AuditEntry[], actions: readonly Action[]): Promise<void>;
+}
+
+/**
+ * The only place that acts. Order for an approved plan: kill switch, hash, expiry, lock, probe and comparison with what
+ * the dry run saw, audit of the intent, fence, kill switch again, `executing`, the act (once, no retry), audit, result.
+ */
+export function executor(options: ExecutorOptions): ActionExecutor {
+  const { adapters, store, appendControl, clock, dryRun = true, killSwitch } = options;
+  const acting = timeout(options.executeTimeoutMs ?? 60_000, TimeoutStrategy.Aggressive);
+  const looking = timeout(options.probeTimeoutMs ?? 10_000, TimeoutStrategy.Aggressive);
+  const locked = new Set<string>();
+  const adapterOf = (action: Action) =>
+    Object.hasOwn(adapters, action.plan.action) ? adapters[action.plan.action] : undefined;
+  const audit = (action: Action, event: string, detail: string) =>
+    store.audit({ planId: action.plan.id, timeMs: clock.nowMs(), event, detail });
+  const tell = (action: Action, kind: "dryRun" | "result", ok: boolean, detail: string) =>
+    appendControl({ kind, timeMs: clock.nowMs(), planId: action.plan.id, ok, detail: detail.slice(0, 500) });
+  const begun = (action: Action, detail: string) =>
+    appendControl({ kind: "executing", timeMs: clock.nowMs(), planId: action.plan.id, detail });
+  async function refuse(action: Action, why: string) {
+    await audit(action, "refused", why).catch(() => undefined);
+    await tell(action, "result", false, `refused: ${why}`);
+  }
+
+  async function tryOut(action: Action) {
+    const { target } = action.plan;
+    const adapter = adapterOf(action);
+    if (adapter === undefined) return tell(action, "dryRun", false, `no adapter for ${action.plan.action}`);
+    try {
+      const state = await looking.execute(() => adapter.probe(target));
+      const outcome = await looking.execute(() => adapter.dryRun(target, state));
+      await audit(action, "probed", JSON.stringify(state));
+      await tell(action, "dryRun", outcome.ok, outcome.detail);
+    } catch (e) {
+      await tell(action, "dryRun", false, messageOf(e));
+    }
+  }
+
+  /** Why not to act, or the state just seen. */
+  async function recheck(action: Action, adapter: ActionAdapter, trail: readonly AuditEntry[]) {
+    const before = baselineOf(trail, action.plan.id);
+    if (before === undefined) return "the target was never probed for this plan";
+    const now = await looking.execute(() => adapter.probe(action.plan.target));
+    if (now.healthy && !before.healthy) return "the target is already healthy again";
+    if (now.fingerprint !== before.fingerprint) return `the target changed since the plan: ${now.detail}`;
+    const outcome = await looking.execute(() => adapter.dryRun(action.plan.target, now));
+    return outcome.ok ? now : outcome.detail;
+  }
+
+  async function carryOut(action: Action) {
+    const { plan } = action;
+    if (killSwitch()) return refuse(action, "the kill switch is on");
+    if (planHash(plan) !== plan.hash || action.approvedBy === null)
+      return refuse(action, "the approval is not for this plan");
+    if (clock.nowMs() > plan.expiresMs) return refuse(action, "the approval has expired");
+    const adapter = adapterOf(action);
+    if (adapter === undefined) return refuse(action, `no adapter for ${plan.action}`);
+    if (locked.has(plan.target)) return refuse(action, "one action per target: another one is under way");
+    locked.add(plan.target);
+    try {
+      const trail = await store.auditTrail().catch(() => undefined);
+      if (trail === undefined) return await refuse(action, "the audit cannot be read");
+      if (intentsOf(trail, plan.id).length > 0) return;
+      if (firstUnfinished(trail, plan.target) !== undefined)
+        return await refuse(action, "one action per target: an earlier one has no result");
+      const checked = await recheck(action, adapter, trail).catch((e) => `not probed: ${messageOf(e)}`);
+      if (typeof checked === "string") return await refuse(action, checked);
+      await act(action, adapter, checked);
+    } finally {
+      locked.delete(plan.target);
+    }
+  }
+
+  async function act(action: Action, adapter: ActionAdapter, state: TargetState) {
+    const { target } = action.plan;
+    const token = randomUUID();
+    const release = async (why: string) => {
+      await audit(action, "released", JSON.stringify({ token, why })).catch(() => undefined);
+      await tell(action, "result", false, `refused: ${why}`);
+    };
+    try {
+      await audit(action, "intent", JSON.stringify({ token, target, action: action.plan.action }));
+      const first = firstUnfinished(await store.auditTrail(), target);
+      if (first?.token !== token) {
+        // Another actor wrote its intent first. If it holds the same plan, the result is its to tell.
+        if (first?.planId === action.plan.id) return await audit(action, "released", JSON.stringify({ token }));
+        return await release("another actor holds the target");
+      }
+      if (killSwitch()) return await release("the kill switch is on");
+      await begun(action, `executing on ${state.detail}`);
+    } catch (e) {
+      return await release(messageOf(e));
+    }
+    let outcome: ActionOutcome;
+    try {
+      outcome = await acting.execute(({ signal }) => adapter.execute(target, state, signal));
+      if (outcome.ok) {
+        const seen = await looking.execute(() => adapter.verify(target));
+        outcome = { ok: seen.ok, detail: `${outcome.detail}; ${seen.ok ? "healthy" : "not healthy"}: ${seen.detail}` };
+      }
+    } catch (e) {
+      outcome = { ok: false, detail: messageOf(e) };
+    }
+    await finish(action, token, outcome);
+  }
+
+  /** The result is told even when its audit cannot be written: the intent is there, and recovery closes it. */
+  async function finish(action: Action, token: string, outcome: ActionOutcome) {
+    const detail = outcome.detail.slice(0, 400);
+    const problem = await audit(action, "result", JSON.stringify({ token, ok: outcome.ok, detail })).then(
+      () => "",
+      (e) => `; audit failed: ${messageOf(e)}`,
+    );
+    await tell(action, "result", outcome.ok, `${detail}${problem}`);
+  }
+
+  async function afterCrash(action: Action, trail: readonly AuditEntry[], intent: { token: string; timeMs: number }) {
+    const adapter = adapterOf(action);
+    const before = baselineOf(trail, action.plan.id);
+    const now = await looking.execute(async () => adapter?.probe(action.plan.target)).catch(() => undefined);
+    const newer = now?.startedAtMs != null && now.startedAtMs > intent.timeMs;
+    const done =
+      now !== undefined && newer && (before === undefined || (adapter?.happened?.(before, now, intent.timeMs) ?? true));
+    if (action.state === "approved" || action.state === "expired")
+      await begun(action, "begun before a restart of ours");
+    const detail = done ? "found done after restart" : "unknown, not repeated";
+    await finish(action, intent.token, { ok: done, detail });
+  }
+
+  const onCommitted = async (action: Action) => {
+    if (action.state === "proposed" && action.version === 1) await tryOut(action);
+    else if (action.state === "approved" && !dryRun) await carryOut(action);
+  };
+
+  return {
+    onCommitted,
+    async recoverUnfinished(trail, actions) {
+      const open = unfinishedIntents(trail);
+      for (const action of actions) {
+        const intent = open.find((i) => i.planId === action.plan.id);
+        const result = resultOf(trail, action.plan.id);
+        if (intent !== undefined) await afterCrash(action, trail, intent);
+        else if (result !== undefined) {
+          if (action.state === "approved") await begun(action, "begun before a restart of ours");
+          if (action.state === "approved" || action.state === "executing")
+            await tell(action, "result", result.ok, result.detail);
+        } else if (action.state === "executing") await tell(action, "result", false, "unknown, not repeated");
+        else if (action.state === "proposed" && baselineOf(trail, action.plan.id) === undefined) await tryOut(action);
+        else await onCommitted(action);
+      }
+    },
+  };
+}
+
+const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e)).slice(0, 400);
