@@ -1,5 +1,5 @@
 /** The records that flow between stages. Times are integer milliseconds since the Unix epoch, ranges half-open. */
-import type { Attributes } from "./tables.ts";
+import type { Attributes, Entity, Series } from "./tables.ts";
 
 /** One message of a source, undecoded. `position` is where reading goes on *after* it. */
 export interface RawRecord {
@@ -290,17 +290,19 @@ export type Control =
       readonly ok: boolean;
       readonly detail: string;
     }
-  | { readonly kind: "executing"; readonly timeMs: number; readonly planId: string; readonly detail: string }
+  | { readonly kind: "executing"; readonly timeMs: number; readonly planId: string; readonly incidentId: string; readonly detail: string }
   | {
       readonly kind: "result";
       readonly timeMs: number;
       readonly planId: string;
+      readonly incidentId: string;
       readonly ok: boolean;
       readonly detail: string;
     };
 
-/** What travels between stages. Within a batch: windows, then anomalies, then the watermark that makes them final. */
+/** What travels between stages. Ids that are new come first, then windows, then anomalies, then the watermark that makes them final. */
 export type Message =
+  | { readonly type: "tables"; readonly entities: readonly Entity[]; readonly series: readonly Series[] }
   | { readonly type: "windows"; readonly batch: WindowBatch }
   | { readonly type: "logs"; readonly digests: readonly LogDigest[] }
   | { readonly type: "edges"; readonly endMs: number; readonly edges: readonly CallEdge[] }

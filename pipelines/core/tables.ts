@@ -51,11 +51,11 @@ export const DEFAULT_ENTITY_RULES: readonly EntityRule[] = [
 export function attributesKey(attributes: Attributes): string {
   const keys = Object.keys(attributes).sort();
   let out = "";
-  for (const k of keys) out += `${out === "" ? "" : ","}${escape(k)}=${escape(attributes[k] as string)}`;
+  for (const k of keys) out += `${out === "" ? "" : ","}${escaped(k)}=${escaped(attributes[k] as string)}`;
   return out;
 }
 
-const escape = (s: string) => (/[\\,=]/.test(s) ? s.replace(/[\\,=]/g, "\\$&") : s);
+const escaped = (s: string) => (/[\\,=]/.test(s) ? s.replace(/[\\,=]/g, "\\$&") : s);
 
 /** Resource attributes to (kind, name); `unknown` when no rule fits. */
 export function entityName(attributes: Attributes, rules: readonly EntityRule[] = DEFAULT_ENTITY_RULES) {

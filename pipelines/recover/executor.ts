@@ -22,6 +22,8 @@ export interface ExecutorOptions {
   readonly probeTimeoutMs?: number;
 }
 
+const idsOf = ({ plan }: Action) => ({ planId: plan.id, incidentId: plan.incidentId });
+
 export interface ActionExecutor {
   /** To be called with every action once its commit is durable. Never throws for a target's sake. */
   onCommitted(action: Action): Promise<void>;
@@ -43,9 +45,9 @@ export function executor(options: ExecutorOptions): ActionExecutor {
   const audit = (action: Action, event: string, detail: string) =>
     store.audit({ planId: action.plan.id, timeMs: clock.nowMs(), event, detail });
   const tell = (action: Action, kind: "dryRun" | "result", ok: boolean, detail: string) =>
-    appendControl({ kind, timeMs: clock.nowMs(), planId: action.plan.id, ok, detail: detail.slice(0, 500) });
+    appendControl({ kind, timeMs: clock.nowMs(), ...idsOf(action), ok, detail: detail.slice(0, 500) });
   const begun = (action: Action, detail: string) =>
-    appendControl({ kind: "executing", timeMs: clock.nowMs(), planId: action.plan.id, detail });
+    appendControl({ kind: "executing", timeMs: clock.nowMs(), ...idsOf(action), detail });
   async function refuse(action: Action, why: string) {
     await audit(action, "refused", why).catch(() => undefined);
     await tell(action, "result", false, `refused: ${why}`);

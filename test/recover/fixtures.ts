@@ -75,12 +75,14 @@ export const executing = (a: Action, timeMs: number): Control => ({
   kind: "executing",
   timeMs,
   planId: a.plan.id,
+  incidentId: a.plan.incidentId,
   detail: "",
 });
 export const result = (a: Action, timeMs: number, ok = true): Control => ({
   kind: "result",
   timeMs,
   planId: a.plan.id,
+  incidentId: a.plan.incidentId,
   ok,
   detail: "",
 });

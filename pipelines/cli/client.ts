@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Topic } from "../core/records.ts";
+import { openStore } from "../runtime/store/pglite.ts";
+
+/** A running pipeline's door, from the `endpoint.json` in its data directory; undefined when none runs. */
+export async function endpointOf(dataDir: string): Promise<{ url: string; token: string; pid: number } | undefined> {
+  const text = await readFile(join(dataDir, "endpoint.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const endpoint = JSON.parse(text) as { url: string; token: string; pid: number };
+  try {
+    process.kill(endpoint.pid, 0);
+    return endpoint;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Newest record of every key: through the running pipeline, or from its store when none runs. */
+export async function latestOf<T>(dataDir: string, topic: Topic): Promise<T[]> {
+  const endpoint = await endpointOf(dataDir);
+  if (endpoint) {
+    const response = await fetch(`${endpoint.url}/api/topics/${topic}`, { signal: AbortSignal.timeout(10_000) });
+    if (!response.ok) throw new Error(`the pipeline at ${endpoint.url} answered ${response.status}`);
+    return (await response.json()) as T[];
+  }
+  const store = await openStore(join(dataDir, "store"));
+  try {
+    return (await store.latest(topic, { limit: 1000 })).map((r) => JSON.parse(r.value) as T);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Tells the running pipeline something. @throws when none runs, or it refuses. */
+export async function post(dataDir: string, path: string, body: Record<string, unknown>): Promise<void> {
+  const endpoint = await endpointOf(dataDir);
+  if (!endpoint) throw new Error(`no pipeline runs on ${dataDir}: start one with \`faultwright run\``);
+  const response = await fetch(`${endpoint.url}${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${endpoint.token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`refused (${response.status}): ${(await response.text()).slice(0, 300)}`);
+}

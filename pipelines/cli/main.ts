@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { PipelineError } from "../core/errors.ts";
+import { agentCommand } from "./agent.ts";
+import { configCommand } from "./config.ts";
+import { demoCommand } from "./demo.ts";
+import { incidentsCommand } from "./incidents.ts";
+import { recoverCommand } from "./recover.ts";
+import { replayCommand, runCommand } from "./run.ts";
+
+/** Exit codes: 0 ok, 1 failed, 2 bad usage or config. */
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("faultwright")
+    .description("Finds, explains and helps repair faults in running software.")
+    .showHelpAfterError()
+    .exitOverride();
+  for (const make of [
+    demoCommand,
+    runCommand,
+    replayCommand,
+    agentCommand,
+    incidentsCommand,
+    recoverCommand,
+    configCommand,
+  ]) {
+    const command = make().exitOverride();
+    for (const sub of command.commands) sub.exitOverride();
+    program.addCommand(command);
+  }
+  try {
+    await program.parseAsync(argv);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`${error instanceof PipelineError ? error.message : ((error as Error).stack ?? error)}\n`);
+    return error instanceof PipelineError && error.code === "CONFIG_INVALID" ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv);

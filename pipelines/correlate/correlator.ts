@@ -1,0 +1,290 @@
+/** Anomalies to incidents: few, stable, and opened only on evidence that an engineer would accept. */
+import type { Anomaly, CallEdge, ChangeEvent, Control, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
+import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { callGraph } from "./call-graph.ts";
+import { benign, byStart, byStrength, opens, totalWeight, weightOf } from "./evidence.ts";
+import * as life from "./incident-state.ts";
+
+export interface CorrelatorOptions {
+  readonly system: string;
+  /** Length of a window, ms: the unit of the defaults below. */
+  readonly windowMs: number;
+  /** Total weight that opens an incident, default 1.5. */
+  readonly minEvidence?: number;
+  /** An incident is over when nothing has held it for this long, default 60 s. */
+  readonly quietMs?: number;
+  /** The same anomalies within this time after resolving reopen it, default 10 min. */
+  readonly reopenMs?: number;
+  /** Default 8 windows, see `OpenRule`. */
+  readonly sustainMs?: number;
+  /** Default 4 windows, see `OpenRule`. */
+  readonly confirmMs?: number;
+  /** Anomalies detected further apart than this don't open an incident together, default 20 windows. */
+  readonly joinMs?: number;
+  /** Waiting anomalies, default 5,000; the weakest go first. */
+  readonly maxPending?: number;
+}
+
+export interface IncidentEvent {
+  readonly kind: "opened" | "updated" | "resolved" | "reopened";
+  readonly incident: Incident;
+}
+
+interface Held {
+  incident: Incident;
+  /** Those that opened it hold it open, however weak they get. */
+  openers: string[];
+  lastActiveMs: number;
+}
+
+const CHANGES = 100;
+const CHANGE_MS = 600_000;
+/** Share of the evidence that the old incident must have shown too. */
+const SAME_AGAIN = 0.6;
+const RANK = { updated: 0, resolved: 1, reopened: 2, opened: 3 } as const;
+
+export interface Correlator extends Stateful {
+  onAnomaly(anomaly: Anomaly): void;
+  onEdges(edges: readonly CallEdge[], endMs: number): void;
+  onChange(change: ChangeEvent): void;
+  onControl(control: Control): void;
+  /** Time passes: joins, opens, resolves, forgets. At most one event an incident. */
+  advance(watermarkMs: number): IncidentEvent[];
+  /** Changes made between two `advance` calls (acknowledge, repair, diagnosis, notes), for writing them at once. */
+  drain(): IncidentEvent[];
+  markMitigated(incidentId: string, timeMs: number): void;
+  setDiagnosis(incidentId: string, diagnosis: Diagnosis, timeMs: number): void;
+  addNote(incidentId: string, entry: TimelineEntry): void;
+  get(incidentId: string): Incident | undefined;
+  /** Not resolved, oldest first. */
+  openIncidents(): Incident[];
+}
+
+/** Memory: pending anomalies, incidents until `reopenMs` after they resolve, the call graph; all bounded. */
+export function correlator(options: CorrelatorOptions): Correlator {
+  const { system, windowMs, minEvidence = 1.5, quietMs = 60_000, reopenMs = 600_000, maxPending = 5000 } = options;
+  const { sustainMs = 8 * windowMs, confirmMs = 4 * windowMs, joinMs = 20 * windowMs } = options;
+  const rule = { minEvidence, sustainMs, confirmMs };
+  const graph = callGraph();
+  const pending = new Map<string, Anomaly>();
+  const held = new Map<string, Held>();
+  const owner = new Map<string, string>();
+  const updates = new Map<string, Anomaly[]>();
+  let changes: ChangeEvent[] = [];
+  let nowMs = 0;
+  let events = new Map<string, IncidentEvent["kind"]>();
+  const dirty = new Set<string>();
+  const isEntry = (entity: string) => graph.size === 0 || !graph.called(entity);
+
+  const change = (id: string, next: Incident, kind: IncidentEvent["kind"] = "updated") => {
+    const h = held.get(id) as Held;
+    if (next === h.incident) return;
+    h.incident = next;
+    dirty.add(id);
+    const known = events.get(id);
+    if (known === undefined || RANK[kind] > RANK[known]) events.set(id, kind);
+  };
+  const own = (h: Held, before: readonly Anomaly[] = []) => {
+    for (const a of before) owner.delete(a.id);
+    for (const a of h.incident.anomalies) owner.set(a.id, h.incident.id);
+  };
+  const near = (a: string, b: string) => a === b || !graph.has(a) || !graph.has(b) || graph.near(a).has(b);
+  const ordered = () =>
+    [...held.values()].sort(
+      (a, b) => a.incident.times.detectedMs - b.incident.times.detectedMs || (a.incident.id < b.incident.id ? -1 : 1),
+    );
+  const active = (h: Held) => h.incident.anomalies.filter((a) => a.endMs === null);
+
+  /** Waiting anomalies that hang together; those the graph doesn't know belong to every group, but link none. */
+  function groups(list: readonly Anomaly[]): Anomaly[][] {
+    const loose = list.filter((a) => !graph.has(a.entity));
+    const rest = new Set(list.filter((a) => graph.has(a.entity)).map((a) => a.entity));
+    const out: Anomaly[][] = [];
+    while (rest.size > 0) {
+      const first = [...rest].sort()[0] as string;
+      const group = new Set([first]);
+      for (const e of group) {
+        rest.delete(e);
+        for (const n of graph.near(e)) if (rest.has(n)) group.add(n);
+      }
+      out.push(list.filter((a) => group.has(a.entity) || !graph.has(a.entity)));
+    }
+    return loose.length > 0 ? [...out, loose] : out;
+  }
+
+  function join() {
+    const open = ordered().filter((h) => h.incident.state !== "resolved");
+    const joined = new Map<string, Anomaly[]>();
+    for (const a of [...pending.values()].sort(byStart)) {
+      const h = open.find(
+        (o) =>
+          a.detectedMs >= o.incident.times.faultStartMs - joinMs && o.incident.entities.some((e) => near(e, a.entity)),
+      );
+      if (!h) continue;
+      joined.set(h.incident.id, [...(joined.get(h.incident.id) ?? []), a]);
+      pending.delete(a.id);
+    }
+    for (const [id, list] of updates) joined.set(id, [...list, ...(joined.get(id) ?? [])]);
+    updates.clear();
+    for (const id of [...joined.keys()].sort()) {
+      const h = held.get(id);
+      if (!h) continue;
+      const before = h.incident.anomalies;
+      const next = life.absorb(h.incident, joined.get(id) as Anomaly[], isEntry);
+      if (h.incident.state === "resolved") {
+        h.incident = next;
+        dirty.add(id);
+      } else change(id, next);
+      own(h, before);
+    }
+  }
+
+  function openGroups() {
+    const alive = [...pending.values()].filter((a) => a.endMs === null);
+    const fresh = alive.filter((a) => nowMs - a.detectedMs <= Math.max(joinMs, sustainMs + windowMs));
+    for (const group of groups(fresh.sort(byStart))) {
+      const now = group.filter((a) => pending.has(a.id));
+      if (now.length === 0 || !opens(now, nowMs, rule)) continue;
+      const entities = new Set(now.map((a) => a.entity));
+      const context = [...pending.values()].filter(
+        (a) => a.endMs !== null && [...entities].some((e) => near(e, a.entity)),
+      );
+      const all = [...now, ...context];
+      const again = ordered().findLast((h) => h.incident.state === "resolved" && sameAgain(h, now));
+      const openers = now.filter((a) => !benign(a) && a.entityKind !== "host").map((a) => a.id);
+      if (again) {
+        const before = again.incident.anomalies;
+        const reopened = life.absorb(life.reopen(again.incident, nowMs), all, isEntry);
+        change(again.incident.id, reopened, "reopened");
+        Object.assign(again, { openers, lastActiveMs: nowMs });
+        own(again, before);
+      } else {
+        const fault = all.filter((a) => !benign(a) && weightOf(a) >= 0.1);
+        const incident = life.openIncident(system, fault.length > 0 ? fault : all, nowMs, isEntry);
+        const before = changes.filter(
+          (c) => c.timeMs >= incident.times.faultStartMs - CHANGE_MS && touches(incident, c),
+        );
+        const h: Held = { incident, openers, lastActiveMs: nowMs };
+        held.set(incident.id, h);
+        change(incident.id, life.withTimeline({ ...incident }, before.map(life.changeEntry)), "opened");
+        own(h);
+      }
+      for (const a of all) pending.delete(a.id);
+    }
+  }
+  const touches = (incident: Incident, c: ChangeEvent) => incident.entities.some((e) => near(e, c.entity));
+  function sameAgain(h: Held, group: readonly Anomaly[]): boolean {
+    if (nowMs - (h.incident.times.resolvedMs ?? 0) > reopenMs) return false;
+    const known = new Set(h.incident.anomalies.map((a) => `${a.entity}/${a.series}`));
+    const again = group.filter((a) => known.has(`${a.entity}/${a.series}`));
+    return totalWeight(again) >= SAME_AGAIN * totalWeight(group);
+  }
+
+  function settle() {
+    for (const h of ordered()) {
+      const { id, state, times } = h.incident;
+      if (state === "resolved") {
+        if (nowMs - (times.resolvedMs ?? 0) <= reopenMs) continue;
+        for (const a of h.incident.anomalies) if (owner.get(a.id) === id) owner.delete(a.id);
+        held.delete(id);
+        dirty.add(id);
+        continue;
+      }
+      const now = active(h);
+      if (now.some((a) => h.openers.includes(a.id)) || totalWeight(now) >= minEvidence / 2) {
+        if (h.lastActiveMs !== nowMs) dirty.add(id);
+        h.lastActiveMs = nowMs;
+      } else if (nowMs - h.lastActiveMs >= quietMs)
+        change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
+    }
+    for (const a of pending.values()) if (a.endMs !== null && nowMs - a.endMs > joinMs) pending.delete(a.id);
+    if (pending.size > maxPending)
+      for (const a of [...pending.values()].sort(byStrength).slice(maxPending)) pending.delete(a.id);
+    changes = changes.filter((c) => nowMs - c.timeMs <= CHANGE_MS).slice(-CHANGES);
+    graph.forget(nowMs);
+  }
+
+  function drain(): IncidentEvent[] {
+    const out: IncidentEvent[] = [];
+    for (const [id, kind] of [...events].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const h = held.get(id);
+      if (!h) continue;
+      if (kind !== "opened") h.incident = { ...h.incident, version: h.incident.version + 1 };
+      out.push({ kind, incident: h.incident });
+    }
+    events = new Map();
+    return out;
+  }
+
+  return {
+    onAnomaly(a) {
+      const id = owner.get(a.id);
+      if (id !== undefined) updates.set(id, [...(updates.get(id) ?? []), a]);
+      else if (a.endMs === null || pending.has(a.id)) pending.set(a.id, a);
+    },
+    onEdges: (edges, endMs) => graph.add(edges, endMs),
+    onChange(c) {
+      changes.push(c);
+      for (const h of ordered())
+        if (h.incident.state !== "resolved" && touches(h.incident, c))
+          change(h.incident.id, life.withTimeline(h.incident, [life.changeEntry(c)]));
+    },
+    onControl(c) {
+      if (c.kind !== "acknowledge") return;
+      const h = held.get(c.incidentId);
+      if (h) change(c.incidentId, life.acknowledge(h.incident, c.timeMs, c.by));
+    },
+    markMitigated(id, timeMs) {
+      const h = held.get(id);
+      if (h) change(id, life.mitigate(h.incident, timeMs));
+    },
+    setDiagnosis(id, diagnosis, timeMs) {
+      const h = held.get(id);
+      if (h) change(id, life.diagnosed(h.incident, diagnosis, timeMs));
+    },
+    addNote(id, entry) {
+      const h = held.get(id);
+      if (h) change(id, life.withTimeline(h.incident, [entry]));
+    },
+    advance(watermarkMs) {
+      nowMs = Math.max(nowMs, watermarkMs);
+      join();
+      openGroups();
+      settle();
+      return drain();
+    },
+    drain,
+    get: (id) => held.get(id)?.incident,
+    openIncidents: () =>
+      ordered()
+        .map((h) => h.incident)
+        .filter((i) => i.state !== "resolved"),
+    snapshot(put, full) {
+      if (full) for (const id of held.keys()) dirty.add(id);
+      for (const id of [...dirty].sort()) put(`incident/${id}`, held.has(id) ? toChunk(held.get(id)) : undefined);
+      dirty.clear();
+      put(
+        "waiting",
+        toChunk({ nowMs, pending: [...pending.values()], updates: [...updates], changes, events: [...events] }),
+      );
+      graph.snapshot(scoped(put, "graph"), full);
+    },
+    restore(chunks) {
+      for (const bytes of scopedChunks(chunks, "incident").values()) {
+        const h = fromChunk<Held>(bytes);
+        held.set(h.incident.id, h);
+        own(h);
+      }
+      graph.restore(scopedChunks(chunks, "graph"));
+      const bytes = chunks.get("waiting");
+      if (!bytes) return;
+      type Waiting = { nowMs: number; pending: Anomaly[]; updates: [string, Anomaly[]][]; changes: ChangeEvent[] };
+      const w = fromChunk<Waiting & { events: [string, IncidentEvent["kind"]][] }>(bytes);
+      nowMs = w.nowMs;
+      changes = w.changes;
+      for (const a of w.pending) pending.set(a.id, a);
+      for (const [id, list] of w.updates) updates.set(id, list);
+      events = new Map(w.events);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** How much an anomaly says that something is wrong, and when a group of them is an incident. */
+import { isBenign } from "../core/metric-family.ts";
+import type { Anomaly, Family } from "../core/records.ts";
+
+/** Silence and failing requests hardly ever have innocent causes, load and caches often do. Judgement, tuned on noise runs. */
+const FAMILY_WEIGHT: Readonly<Record<Family, number>> = {
+  silence: 1.5,
+  errors: 1.2,
+  latency: 1,
+  traffic: 0.6,
+  memory: 0.5,
+  cpu: 0.5,
+  disk: 0.6,
+  network: 0.3,
+  other: 0.2,
+};
+/** A host carries everybody's load, our own too. */
+const HOST_FACTOR = 0.3;
+const BENIGN_FACTOR = 0.1;
+/** Decimal orders of improbability from which an anomaly counts in full. */
+const FULL_STRENGTH = 6;
+/** Series of one family on one entity tell the same story: the k-th strongest counts half of the one before. */
+const REPEAT_FACTOR = 0.5;
+
+const metricOf = (series: string): string => series.split("{", 1)[0] as string;
+
+export const benign = (a: Anomaly): boolean => isBenign(metricOf(a.series), a.direction);
+
+export const isSymptom = (a: Anomaly): boolean =>
+  (a.family === "silence" || a.family === "errors" || a.family === "latency") && a.entityKind !== "host" && !benign(a);
+
+const isResource = (a: Anomaly): boolean =>
+  (a.family === "memory" || a.family === "disk" || a.family === "cpu") && a.entityKind !== "host" && !benign(a);
+
+/** In [0, 1.5]. */
+export function weightOf(a: Anomaly): number {
+  const strength = Math.min(1, -Math.log10(Math.max(a.p, 1e-300)) / FULL_STRENGTH);
+  const host = a.entityKind === "host" ? HOST_FACTOR : 1;
+  return FAMILY_WEIGHT[a.family] * strength * host * (benign(a) ? BENIGN_FACTOR : 1);
+}
+
+/** Sum of weights, repeats of one family on one entity discounted; independent of order. */
+export function totalWeight(anomalies: readonly Anomaly[]): number {
+  const groups = new Map<string, number[]>();
+  for (const a of anomalies) {
+    const key = `${a.entity}\u0000${a.family}`;
+    const group = groups.get(key);
+    if (group) group.push(weightOf(a));
+    else groups.set(key, [weightOf(a)]);
+  }
+  let total = 0;
+  for (const key of [...groups.keys()].sort()) {
+    let factor = 1;
+    for (const w of (groups.get(key) as number[]).sort((x, y) => y - x)) {
+      total += w * factor;
+      factor *= REPEAT_FACTOR;
+    }
+  }
+  return total;
+}
+
+export interface OpenRule {
+  readonly minEvidence: number;
+  /** A resource anomaly that has stayed this long is an incident of its own, ms. */
+  readonly sustainMs: number;
+  /** Symptoms without failing requests must last this long: a stall of the machine looks the same at first, ms. */
+  readonly confirmMs: number;
+}
+
+/** Whether active, connected anomalies make an incident at `nowMs`. */
+export function opens(active: readonly Anomaly[], nowMs: number, rule: OpenRule): boolean {
+  const telling = active.filter((a) => !benign(a));
+  if (telling.some((a) => isResource(a) && weightOf(a) >= 0.25 && nowMs - a.detectedMs >= rule.sustainMs)) return true;
+  const symptoms = telling.filter(isSymptom);
+  if (symptoms.length === 0) return false;
+  const distinct = new Set(telling.filter((a) => a.entityKind !== "host").map((a) => `${a.entity}/${a.series}`));
+  if (distinct.size < 2) return false;
+  const settled = symptoms.filter((a) => a.family === "errors" || nowMs - a.detectedMs >= rule.confirmMs);
+  if (settled.length === 0) return false;
+  return totalWeight(active) >= rule.minEvidence - 1e-9;
+}
+
+/** Order of importance: active before closed, strongest first, then by time and id. */
+export function byStrength(a: Anomaly, b: Anomaly): number {
+  const open = Number(a.endMs !== null) - Number(b.endMs !== null);
+  return open || weightOf(b) - weightOf(a) || a.p - b.p || a.startMs - b.startMs || (a.id < b.id ? -1 : 1);
+}
+
+/** Order of time. */
+export const byStart = (a: Anomaly, b: Anomaly): number =>
+  a.startMs - b.startMs || a.detectedMs - b.detectedMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);

@@ -1,0 +1,79 @@
+/** What happened, in one sentence that an engineer reads at 3 a.m. */
+import { isBenign } from "../core/metric-family.ts";
+import type { Family } from "../core/records.ts";
+import { type CaseView, findSeries } from "./case-view.ts";
+import type { Ranked } from "./fuse.ts";
+import { percent, told } from "./rankers/ranker.ts";
+import { shiftsAt } from "./shift.ts";
+
+/** `12:03:10` UTC. */
+export const clockTime = (timeMs: number): string => new Date(timeMs).toISOString().slice(11, 19);
+
+export interface Story {
+  readonly suspect: Ranked;
+  readonly onset: number;
+  readonly onsetMs: number;
+  /** Entities whose symptoms the suspect explains. */
+  readonly affected: readonly string[];
+}
+
+const FAILING = 0.02;
+const CLEAR = 3;
+
+export function headline(view: CaseView, { suspect, onset, onsetMs, affected }: Story): string {
+  const { name } = suspect;
+  const since = `since ${clockTime(onsetMs)}`;
+  const shifts = shiftsAt(view, onset);
+  const at = (metric: string) => {
+    const i = findSeries(view, name, metric);
+    return i === undefined ? undefined : shifts[i];
+  };
+  const waiting =
+    affected.length === 0 ? "" : `, and ${list(affected)} ${affected.length > 1 ? "wait" : "waits"} for it`;
+  const failing =
+    affected.length === 0 ? "" : `, and ${list(affected)} ${affected.length > 1 ? "fail" : "fails"} with it`;
+  const deploy = suspect.for.find((e) => e.ranker === "change");
+  const after = deploy ? `, after a ${deploy.text.replace(/ before it began$/, " earlier")}` : "";
+  const resource = loudest(view, name, onset, ["cpu", "memory", "disk"]);
+  const also = resource && resource.score >= CLEAR ? `; its ${resource.text}` : "";
+  if (suspect.for.some((e) => e.ranker === "silence" && e.score >= 1))
+    return `${name} has been silent ${since}: it has crashed or hangs${failing}${after}`;
+  const errors = at("spans.server.error_ratio");
+  if (errors && errors.score >= CLEAR && errors.after - errors.before > FAILING) {
+    const text = `${percent(errors.after)} of its requests fail instead of ${percent(errors.before)}`;
+    return `${name} has been failing ${since}${after}: ${text}${failing}${also}`;
+  }
+  const self = at("spans.self_time");
+  if (self && self.score >= CLEAR && self.after > self.before) {
+    const text = `its own work takes ${Math.round(self.after)} ms instead of ${Math.round(self.before)} ms`;
+    return `${name} has been slow ${since}${after}: ${text}${waiting}${also}`;
+  }
+  if (resource) return `${name} has been in trouble ${since}${after}: its ${resource.text}${waiting}`;
+  const other = loudest(view, name, onset, ["errors", "latency", "traffic", "network", "other"]);
+  if (other) return `${name} has behaved unusually ${since}${after}: its ${other.text}${waiting}`;
+  const first = suspect.for[0];
+  return first
+    ? `${name} has been in trouble ${since}: ${first.text}${waiting}`
+    : `${name} is the likeliest cause ${since}`;
+}
+
+/** The series of these families that moved most, in words. */
+function loudest(view: CaseView, entity: string, onset: number, families: readonly Family[]) {
+  const shifts = shiftsAt(view, onset);
+  let best: { score: number; text: string } | undefined;
+  for (const [i, s] of view.series.entries()) {
+    const shift = shifts[i];
+    if (!shift || s.entity !== entity || s.peer !== null || !families.includes(s.family)) continue;
+    const direction = shift.after > shift.before ? "up" : "down";
+    if (shift.score <= Math.max(1, best?.score ?? 0) || isBenign(s.metric, direction)) continue;
+    best = { score: shift.score, text: `${s.name} is ${told(s, shift.after)} instead of ${told(s, shift.before)}` };
+  }
+  return best;
+}
+
+export function list(names: readonly string[]): string {
+  const shown = names.slice(0, 3);
+  const more = names.length - shown.length;
+  if (more > 0) return `${shown.join(", ")} and ${more} more`;
+  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+}

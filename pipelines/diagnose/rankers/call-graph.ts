@@ -1,0 +1,134 @@
+/** Who is slow or failing by itself, and who only waits for others: spans tell the two apart. */
+import type { Evidence } from "../../core/records.ts";
+import { findSeries } from "../case-view.ts";
+import { NO_SHIFT, type Shift, shiftsAt } from "../shift.ts";
+import { amount, percent, type Ranker, type RankerResult, spoken } from "./ranker.ts";
+
+const NAME = "call-graph";
+/** A shift counts in full from here; below `WEAK` it is noise. */
+const FULL = 12;
+const WEAK = 1.5;
+const MAX_SCORE = 2;
+
+/** In [0, 2]. */
+const strength = (s: Shift): number =>
+  s.score < WEAK ? 0 : (MAX_SCORE * Math.log1p(Math.min(s.score, FULL))) / Math.log1p(FULL);
+const clamp = (v: number): number => Math.max(0, Math.min(1, v));
+const rise = (s: Shift): number => (s.score >= WEAK && s.after > s.before ? s.after - s.before : 0);
+const orZero = (v: number): number => (Number.isFinite(v) ? v : 0);
+
+export const callGraph: Ranker = {
+  name: NAME,
+  rank(view, onset) {
+    const shifts = shiftsAt(view, onset);
+    const shift = (entity: string, metric: string, peer: string | null = null): Shift => {
+      const i = findSeries(view, entity, metric, peer);
+      return i === undefined ? NO_SHIFT : (shifts[i] ?? NO_SHIFT);
+    };
+    const board = new Map<string, { score: number; for: Evidence[]; against: Evidence[] }>();
+    const say = (entity: string, score: number, text: string, series: string) => {
+      const r = board.get(entity) ?? { score: 0, for: [], against: [] };
+      r.score += score;
+      const evidence = { ranker: NAME, score, text, series };
+      if (score > 0) r.for.push(evidence);
+      else r.against.push(evidence);
+      board.set(entity, r);
+    };
+    const callees = new Map<string, string[]>();
+    for (const e of view.edges)
+      if (e.caller !== e.callee) callees.set(e.caller, [...(callees.get(e.caller) ?? []), e.callee]);
+
+    for (const { name } of view.entities) {
+      latency(name);
+      errors(name);
+    }
+    const edgeCredit = new Map<string, { score: number; text: string; series: string }[]>();
+    for (const e of view.edges) if (e.caller !== e.callee) edge(e.caller, e.callee);
+    for (const [callee, credits] of edgeCredit) {
+      // The mean over callers: a callee that is slow for one of many is less to blame than the way between them.
+      const best = credits.sort((a, b) => b.score - a.score || (a.series < b.series ? -1 : 1))[0]!;
+      const incoming = view.edges.filter((e) => e.callee === callee && e.caller !== callee).length;
+      const mean = credits.reduce((sum, c) => sum + c.score, 0) / Math.max(1, incoming);
+      say(callee, (best.score + mean) / 2, best.text, best.series);
+    }
+    const results: RankerResult[] = [...board].map(([entity, r]) => ({ entity, ...r }));
+    return spoken(results);
+
+    function latency(name: string) {
+      const total = shift(name, "spans.server.duration");
+      const self = shift(name, "spans.self_time");
+      const up = rise(total);
+      const own = rise(self);
+      if (own > 0 && strength(self) > 0) {
+        const share = up > 0 ? clamp(own / up) : 1;
+        const text = `its own work takes ${amount(self.after, "ms")} instead of ${amount(self.before, "ms")}`;
+        say(name, strength(self) * (0.3 + 0.7 * share), text, `${name}/spans.self_time`);
+      }
+      if (up === 0 || (callees.get(name)?.length ?? 0) === 0) return;
+      const hasSelf = findSeries(view, name, "spans.self_time") !== undefined;
+      const others = hasSelf ? clamp(1 - orZero(self.after - self.before) / up) : waited(name, up);
+      if (others < 0.5) return;
+      const text = `${percent(others)} of its extra time is spent waiting for others`;
+      say(name, -strength(total) * others * 0.75, text, `${name}/spans.server.duration`);
+    }
+    /** Share of the extra time that its calls explain. */
+    function waited(name: string, up: number): number {
+      let sum = 0;
+      for (const callee of callees.get(name) ?? [])
+        sum += rise(shift(name, "spans.client.duration", callee)) * ratio(name, callee);
+      return clamp(sum / up);
+    }
+    /** Calls to the callee for each request served. */
+    function ratio(name: string, callee: string): number {
+      const calls = shift(name, "spans.client.rate", callee).before;
+      const served = shift(name, "spans.server.rate").before;
+      return calls > 0 && served > 0 ? Math.min(20, calls / served) : 1;
+    }
+    function errors(name: string) {
+      const total = shift(name, "spans.server.error_ratio");
+      const up = rise(total);
+      if (up === 0) return;
+      let passed = 0;
+      let from = "";
+      for (const callee of callees.get(name) ?? []) {
+        const share = rise(shift(name, "spans.client.error_ratio", callee)) * ratio(name, callee);
+        if (share > passed) [passed, from] = [share, callee];
+      }
+      const others = clamp(passed / up);
+      const series = `${name}/spans.server.error_ratio`;
+      const text = `${percent(total.after)} of its requests fail instead of ${percent(total.before)}`;
+      if (others < 0.9) say(name, strength(total) * (1 - others), text, series);
+      if (others >= 0.5) say(name, -strength(total) * others * 0.75, `its errors come from ${from}`, series);
+    }
+    /** What a call takes or loses beyond what the callee itself reports is the callee's, or the way to it. */
+    function edge(caller: string, callee: string) {
+      const slow = shift(caller, "spans.client.duration", callee);
+      const failing = shift(caller, "spans.client.error_ratio", callee);
+      const credit = (score: number, text: string, metric: string) => {
+        if (score <= 0.05) return;
+        const list = edgeCredit.get(callee) ?? [];
+        edgeCredit.set(callee, list);
+        list.push({ score, text, series: `${caller}/${metric}{peer=${callee}}` });
+      };
+      if (rise(slow) > 0) {
+        const gap = clamp(1 - rise(shift(callee, "spans.server.duration")) / rise(slow));
+        const text = `${caller} waits ${amount(slow.after, "ms")} for it instead of ${amount(slow.before, "ms")}`;
+        credit(
+          strength(slow) * (0.25 + 0.75 * gap) * (gap < 0.2 && passesOn(callee) ? 0 : 1),
+          text,
+          "spans.client.duration",
+        );
+      }
+      if (rise(failing) > 0) {
+        const reported = shift(callee, "spans.server.error_ratio");
+        const gap = clamp(1 - rise(reported) / rise(failing));
+        const text = `${percent(failing.after)} of the calls of ${caller} to it fail instead of ${percent(failing.before)}`;
+        credit(strength(failing) * gap, text, "spans.client.error_ratio");
+      }
+    }
+    function passesOn(name: string): boolean {
+      const up = rise(shift(name, "spans.server.duration"));
+      return up > 0 && waited(name, up) >= 0.5;
+    }
+  },
+};

@@ -1,0 +1,37 @@
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+
+/** A request that failed. `retriable` as OTLP/HTTP has it: no answer at all, or 408, 429, 502, 503, 504. */
+export class PostError extends Error {
+  readonly retriable: boolean;
+
+  constructor(message: string, retriable: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.name = "PostError";
+    this.retriable = retriable;
+  }
+}
+
+/**
+ * Posts gzipped JSON and resolves on a 2xx answer, whose body is thrown away. Rejects with `PostError` otherwise, or
+ * after `timeoutMs` in all. One connection a request: at a few seconds' interval a kept one is what the server closes.
+ */
+export async function postGzippedJson(url: URL, body: Buffer, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const options: RequestOptions = {
+    method: "POST",
+    agent: false,
+    headers: { "content-type": "application/json", "content-encoding": "gzip", "content-length": body.length },
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  };
+  const status = await new Promise<number>((resolve, reject) => {
+    const failed = (cause: Error): void => reject(new PostError(`${url.href}: ${cause.message}`, true, cause));
+    const sent: ClientRequest = request(url, options, (answer: IncomingMessage) => {
+      answer.on("error", failed).on("end", () => resolve(answer.statusCode ?? 0));
+      answer.resume();
+    });
+    sent.on("error", failed);
+    sent.end(body);
+  });
+  if (status >= 200 && status < 300) return;
+  throw new PostError(`${url.href}: status ${status}`, [408, 429, 502, 503, 504].includes(status));
+}

@@ -1,0 +1,77 @@
+/** The running pipeline's own door: what it knows to read, and what people decide to write. */
+import { timingSafeEqual } from "node:crypto";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../core/clock.ts";
+import type { Action, Control, Incident, Topic } from "../core/records.ts";
+import type { Store } from "../core/store.ts";
+
+export interface ApiOptions {
+  readonly store: Store;
+  readonly appendControl: (control: Control) => Promise<void>;
+  /** Writing needs it, as a bearer token. */
+  readonly token: string;
+  readonly clock: Clock;
+  readonly report: (incident: Incident) => Promise<{ html: string; markdown: string; json: unknown }>;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+
+export function apiRoutes(
+  app: FastifyInstance,
+  { store, appendControl, token, clock, report, counts }: ApiOptions,
+): void {
+  const latest = async <T>(topic: Topic, limit = 100) =>
+    (await store.latest(topic, { limit })).map((r) => JSON.parse(r.value) as T);
+  const one = async <T>(topic: Topic, key: string) => {
+    const [r] = await store.latest(topic, { key });
+    return r ? (JSON.parse(r.value) as T) : undefined;
+  };
+  const guard = async (request: FastifyRequest, reply: FastifyReply) => {
+    const given = Buffer.from(request.headers.authorization ?? "");
+    const wanted = Buffer.from(`Bearer ${token}`);
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
+      await reply.code(401).send({ error: "give the token of endpoint.json as a bearer token" });
+  };
+  const id = (request: FastifyRequest) => (request.params as { id: string }).id;
+  const by = (request: FastifyRequest) =>
+    String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
+
+  app.get("/healthz", async () => ({ ok: true }));
+  app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
+  app.get("/api/topics/:id", async (request, reply) => {
+    const topic = id(request) as Topic;
+    if (!TOPICS.includes(topic)) return reply.code(404).send({ error: `topics: ${TOPICS.join(", ")}` });
+    return latest(topic, 1000);
+  });
+  app.get("/api/incidents", async () => latest<Incident>("incidents"));
+  app.get("/api/actions", async () => latest<Action>("actions"));
+  app.get("/api/audit", async () => store.auditTrail());
+  app.get("/api/incidents/:id", async (request, reply) => {
+    return (await one<Incident>("incidents", id(request))) ?? reply.code(404).send({ error: "no such incident" });
+  });
+  app.get("/incidents/:id", async (request, reply) => {
+    const incident = await one<Incident>("incidents", id(request));
+    if (!incident) return reply.code(404).send({ error: "no such incident" });
+    return reply.type("text/html; charset=utf-8").send((await report(incident)).html);
+  });
+  app.post("/api/incidents/:id/acknowledge", { preHandler: guard }, async (request, reply) => {
+    if (!(await one("incidents", id(request)))) return reply.code(404).send({ error: "no such incident" });
+    await appendControl({ kind: "acknowledge", timeMs: clock.nowMs(), incidentId: id(request), by: by(request) });
+    return reply.code(202).send({});
+  });
+  app.post("/api/actions/:id/approve", { preHandler: guard }, async (request, reply) => {
+    const action = await one<Action>("actions", id(request));
+    if (!action) return reply.code(404).send({ error: "no such plan" });
+    const hash = String((request.body as { hash?: unknown } | null)?.hash ?? "");
+    if (hash !== action.plan.hash) return reply.code(409).send({ error: "the hash is not this plan's: read it again" });
+    if (action.state !== "proposed") return reply.code(409).send({ error: `the plan is ${action.state}` });
+    await appendControl({ kind: "approve", timeMs: clock.nowMs(), planId: id(request), hash, by: by(request) });
+    return reply.code(202).send({});
+  });
+  app.post("/api/actions/:id/reject", { preHandler: guard }, async (request, reply) => {
+    if (!(await one("actions", id(request)))) return reply.code(404).send({ error: "no such plan" });
+    await appendControl({ kind: "reject", timeMs: clock.nowMs(), planId: id(request), by: by(request) });
+    return reply.code(202).send({});
+  });
+}

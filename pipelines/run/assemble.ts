@@ -1,0 +1,36 @@
+/** Config to stages: the same ones whether they stream, replay or look back. */
+import type { Config } from "../core/config.ts";
+import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
+import { decoders } from "../ingest/decoders/index.ts";
+import { actStage } from "./act-stage.ts";
+import { featuresStage } from "./features-stage.ts";
+import { incidentsStage } from "./incidents-stage.ts";
+
+export function assemble(config: Config) {
+  const { windows, limits, detect, incidents, recover } = config;
+  const features = featuresStage({
+    decoders,
+    windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
+    detect,
+    tableLimits: limits,
+    signalLimits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: limits.future, maxAttributeChars: limits.attributeChars },
+  });
+  return {
+    features,
+    incidents: incidentsStage({
+      system: config.system,
+      windowMs: windows.window,
+      minEvidence: incidents.minEvidence,
+      quietMs: incidents.quiet,
+      reopenMs: incidents.reopen,
+      historyWindows: incidents.historyWindows,
+      tableLimits: limits,
+    }),
+    act: actStage({
+      targets: recover.targets,
+      approvalMs: recover.approval,
+      verifyMs: recover.verify,
+      limits: { cooldownMs: recover.cooldown, maxPerHour: recover.perHour },
+    }),
+  };
+}

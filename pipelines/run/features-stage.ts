@@ -1,0 +1,139 @@
+/** Stage `features`: raw records to windows, anomalies and dead letters. */
+import { PipelineError } from "../core/errors.ts";
+import type { Control, RawRecord } from "../core/records.ts";
+import { type Decoder, decoderFor, type SignalLimits, SignalSink } from "../core/signals.ts";
+import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { type Entity, type EntityRule, type Series, type TableLimits, Tables } from "../core/tables.ts";
+import { type DetectOptions, detector } from "../detect/detector.ts";
+import { type WindowOptions, windows } from "../windows/windows.ts";
+
+export interface FeaturesOptions {
+  readonly decoders: Readonly<Record<string, Decoder>>;
+  readonly windows: WindowOptions;
+  readonly detect: DetectOptions;
+  readonly tableLimits: TableLimits;
+  readonly signalLimits: SignalLimits;
+  readonly entityRules?: readonly EntityRule[];
+}
+
+const EXCERPT_BYTES = 256;
+
+/** A record, or the end of a source. */
+export type FeaturesInput = RawRecord | { readonly endOf: string };
+
+/**
+ * One record at a time, the watermark moved after each: the result is the same however records are batched.
+ * Windows and anomalies go on to the next stage; each closed window ends with its watermark.
+ */
+export function featuresStage(options: FeaturesOptions) {
+  const tables = new Tables(options.tableLimits, options.entityRules);
+  const sink = new SignalSink(tables, options.signalLimits);
+  const parts = { windows: windows(sink, options.windows), detect: detector(tables, options.detect) };
+  const saved = { entities: 0, series: 0 };
+  /** Ids the next stage knows. */
+  const told = { entities: 0, series: 0 };
+  const counts = { records: 0, rows: 0, deadRows: 0, windows: 0 };
+
+  const deadLetter = (record: RawRecord, code: string, detail: string, rows: number, out: Outbox) => {
+    counts.deadRows += rows;
+    out.emit("dead-letters", `${record.source}@${record.position}`, {
+      source: record.source,
+      position: record.position,
+      code,
+      detail,
+      rows,
+      ingestTimeMs: record.ingestTimeMs,
+      excerpt: Buffer.from(record.value.subarray(0, EXCERPT_BYTES)).toString("base64"),
+    });
+  };
+
+  const closeWindows = (out: Outbox) => {
+    for (const { batch, logs, edges } of parts.windows.advance()) {
+      counts.windows += 1;
+      const rows = tables.dump(told.entities, told.series);
+      if (rows.entities.length + rows.series.length > 0) out.send({ type: "tables", ...rows });
+      told.entities = tables.entities.length;
+      told.series = tables.series.length;
+      out.send({ type: "windows", batch });
+      if (logs.length > 0) out.send({ type: "logs", digests: logs });
+      if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
+      for (const anomaly of parts.detect.process(batch)) {
+        out.emit("anomalies", anomaly.id, anomaly);
+        out.send({ type: "anomaly", anomaly });
+      }
+      out.send({ type: "watermark", timeMs: batch.endMs });
+    }
+  };
+
+  const control = (record: RawRecord, out: Outbox) => {
+    const message = JSON.parse(Buffer.from(record.value).toString("utf8")) as Control;
+    if (message.kind === "tick") parts.windows.tick(record.source, message.timeMs);
+    out.send({ type: "control", control: message });
+  };
+
+  const decode = (record: RawRecord, out: Outbox) => {
+    sink.begin(record);
+    try {
+      decoderFor(options.decoders, record).decode(record, sink);
+    } catch (error) {
+      // Half a record is worse than none: its rows can't be told from the torn rest.
+      sink.begin(record);
+      const known = error instanceof PipelineError;
+      deadLetter(record, known ? error.code : "DECODE_BAD_FIELD", (error as Error).message, 1, out);
+      return;
+    }
+    counts.rows += sink.rows;
+    for (const change of parts.windows.add(record.source, record.ingestTimeMs)) out.send({ type: "change", change });
+    for (const r of sink.rejected) deadLetter(record, r.code, r.detail, r.rows, out);
+  };
+
+  return {
+    name: "features",
+    version: 1,
+    tables,
+    counts,
+    /** Sources of this task, named before the first record. */
+    join: (source: string) => parts.windows.join(source),
+    clockOf: (source: string) => parts.windows.clockOf(source),
+    get watermarkMs() {
+      return parts.windows.watermarkMs;
+    },
+    process(input, out) {
+      if ("endOf" in input) {
+        parts.windows.leave(input.endOf);
+        if (input.endOf === "") parts.windows.finish();
+      } else {
+        counts.records += 1;
+        if (input.format === "control") control(input, out);
+        else decode(input, out);
+      }
+      closeWindows(out);
+    },
+    snapshot(put, full = false) {
+      if (full) saved.entities = saved.series = 0;
+      const rows = tables.dump(saved.entities, saved.series);
+      if (rows.entities.length + rows.series.length > 0) {
+        put(
+          `tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`,
+          toChunk(rows),
+        );
+        saved.entities = tables.entities.length;
+        saved.series = tables.series.length;
+      }
+      put("versions", toChunk([...sink.versions]));
+      put("told", toChunk(told));
+      for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
+    },
+    restore(chunks) {
+      const dumps = [...scopedChunks(chunks, "tables")].sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [, bytes] of dumps) tables.load(fromChunk<{ entities: Entity[]; series: Series[] }>(bytes));
+      saved.entities = tables.entities.length;
+      saved.series = tables.series.length;
+      const known = chunks.get("told");
+      if (known) Object.assign(told, fromChunk<typeof told>(known));
+      const versions = chunks.get("versions");
+      if (versions) for (const [id, v] of fromChunk<[number, string][]>(versions)) sink.versions.set(id, v);
+      for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
+    },
+  } satisfies Stage<FeaturesInput> & Record<string, unknown>;
+}

@@ -1,0 +1,126 @@
+/** Stage `incidents`: anomalies to incidents, each with a diagnosis that follows the evidence. */
+import type { Message } from "../core/records.ts";
+import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { type Entity, type Series, type TableLimits, Tables } from "../core/tables.ts";
+import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
+import { diagnose } from "../diagnose/diagnose.ts";
+import { history } from "../diagnose/history.ts";
+
+export interface IncidentsOptions extends CorrelatorOptions {
+  /** Windows of every series kept for diagnosis. */
+  readonly historyWindows: number;
+  readonly tableLimits: TableLimits;
+}
+
+/** Windows until the next diagnosis of an open incident, after the one before: evidence comes in fast at first. */
+const AGAIN = [2, 3, 5, 10, 20];
+
+interface Due {
+  /** Windows until the next diagnosis. */
+  left: number;
+  round: number;
+}
+
+export function incidentsStage(options: IncidentsOptions) {
+  const tables = new Tables(options.tableLimits);
+  const parts = { correlate: correlator(options), history: history(tables, { windows: options.historyWindows }) };
+  const saved = { entities: 0, series: 0 };
+  const due = new Map<string, Due>();
+
+  const diagnoseDue = (watermarkMs: number) => {
+    for (const incident of parts.correlate.openIncidents()) {
+      // Once somebody acts, the picture is of the repair and no longer of the fault.
+      if (incident.state === "mitigating") continue;
+      const d = due.get(incident.id) ?? { left: 0, round: 0 };
+      due.set(incident.id, d);
+      if (d.left > 0) {
+        d.left -= 1;
+        continue;
+      }
+      d.left = AGAIN[Math.min(d.round, AGAIN.length - 1)] as number;
+      d.round += 1;
+      const view = parts.history.view({
+        anomalies: incident.anomalies,
+        onsetHintsMs: [incident.times.faultStartMs],
+      });
+      parts.correlate.setDiagnosis(incident.id, diagnose(view), watermarkMs);
+    }
+  };
+  const emit = (events: readonly IncidentEvent[], out: Outbox) => {
+    for (const { kind, incident } of events) {
+      if (kind === "resolved") due.delete(incident.id);
+      out.emit("incidents", incident.id, incident);
+      out.send({ type: "incident", incident });
+    }
+  };
+
+  return {
+    name: "incidents",
+    version: 1,
+    process(message, out) {
+      const { correlate, history: past } = parts;
+      switch (message.type) {
+        case "tables":
+          tables.load(message);
+          return;
+        case "windows":
+          past.onWindow(message.batch);
+          return;
+        case "logs":
+          past.onLogs(message.digests);
+          return;
+        case "edges":
+          past.onEdges(message.edges, message.endMs);
+          correlate.onEdges(message.edges, message.endMs);
+          return;
+        case "change":
+          past.onChange(message.change);
+          correlate.onChange(message.change);
+          return;
+        case "anomaly":
+          correlate.onAnomaly(message.anomaly);
+          return;
+        case "control": {
+          const { control } = message;
+          correlate.onControl(control);
+          if (control.kind === "result" && control.ok) correlate.markMitigated(control.incidentId, control.timeMs);
+          if (control.kind === "executing" || control.kind === "result")
+            correlate.addNote(control.incidentId, {
+              timeMs: control.timeMs,
+              kind: "action",
+              entity: "",
+              text: `${control.kind === "result" ? (control.ok ? "repair done" : "repair failed") : "repair begun"}: ${control.detail}`,
+            });
+          out.send(message);
+          return;
+        }
+        case "watermark":
+          emit(correlate.advance(message.timeMs), out);
+          diagnoseDue(message.timeMs);
+          emit(correlate.drain(), out);
+          out.send(message);
+          return;
+        default:
+          return;
+      }
+    },
+    snapshot(put, full = false) {
+      if (full) saved.entities = saved.series = 0;
+      const rows = tables.dump(saved.entities, saved.series);
+      if (rows.entities.length + rows.series.length > 0)
+        put(`tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`, toChunk(rows));
+      saved.entities = tables.entities.length;
+      saved.series = tables.series.length;
+      put("due", toChunk([...due]));
+      for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
+    },
+    restore(chunks) {
+      for (const [, bytes] of [...scopedChunks(chunks, "tables")].sort(([a], [b]) => (a < b ? -1 : 1)))
+        tables.load(fromChunk<{ entities: Entity[]; series: Series[] }>(bytes));
+      saved.entities = tables.entities.length;
+      saved.series = tables.series.length;
+      for (const [id, d] of fromChunk<[string, Due][]>(chunks.get("due") ?? toChunk([]))) due.set(id, d);
+      for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
+    },
+  } satisfies Stage<Message>;
+}

@@ -1,0 +1,116 @@
+/**
+ * kill -9 at random moments while files are being read; afterwards everything committed must equal an undisturbed run's,
+ * byte for byte: `npx tsx test/chaos/kill-while-reading.ts [--kills 20] [--seed 1]`. Exit 0 only if it does.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { allRecords } from "../../pipelines/cli/run.ts";
+import type { Topic } from "../../pipelines/core/records.ts";
+import { openStore } from "../../pipelines/runtime/store/pglite.ts";
+import { randomOf, writeSignals } from "./signals.ts";
+
+const main = new URL("../../pipelines/cli/main.ts", import.meta.url).pathname;
+const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+
+function run(config: string, killAfterMs?: number): Promise<"ended" | "killed"> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", main, "run", "--config", config, "--log-level", "error"],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
+    let errors = "";
+    child.stderr.on("data", (d) => {
+      errors += d;
+    });
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      if (signal === "SIGKILL") resolve("killed");
+      else if (code === 0) resolve("ended");
+      else reject(new Error(`run failed with ${code}: ${errors.slice(-2000)}`));
+    });
+  });
+}
+
+async function committed(dataDir: string): Promise<string[]> {
+  const store = await openStore(join(dataDir, "store"));
+  try {
+    const out: string[] = [];
+    for (const topic of TOPICS)
+      for await (const r of allRecords(store, topic)) out.push(`${topic} ${r.key} ${r.value}`);
+    return out;
+  } finally {
+    await store.close();
+  }
+}
+
+export interface ChaosResult {
+  kills: number;
+  records: number;
+  equal: boolean;
+  firstDifference: string | null;
+}
+
+/** Reads the same files twice, once undisturbed and once killed `kills` times, and compares what was committed. */
+export async function killWhileReading(options: {
+  kills: number;
+  seed: number;
+  minutes: number;
+}): Promise<ChaosResult> {
+  const dir = mkdtempSync(join(tmpdir(), "faultwright-chaos-"));
+  try {
+    const paths = writeSignals(dir, options);
+    const config = (name: string) => {
+      const path = join(dir, `${name}.yaml`);
+      // Small commits, so that there is much to go wrong in.
+      const value = {
+        dataDir: join(dir, name),
+        sources: [{ kind: "files", paths }],
+        windows: { window: "1s", lateness: "2s" },
+        incidents: { quiet: "8s" },
+        commit: "100ms",
+      };
+      writeFileSync(path, stringify(value));
+      return path;
+    };
+    const started = performance.now();
+    await run(config("calm"));
+    const calmMs = performance.now() - started;
+    const random = randomOf(options.seed);
+    const stormy = config("stormy");
+    let kills = 0;
+    let ended = false;
+    while (kills < options.kills && !ended) {
+      // Start-up is part of the time: some kills fall into it, most into the reading.
+      if ((await run(stormy, 0.2 * calmMs + random() * calmMs * 0.6)) === "killed") kills += 1;
+      else ended = true;
+    }
+    if (!ended) await run(stormy);
+    const [a, b] = [await committed(join(dir, "calm")), await committed(join(dir, "stormy"))];
+    const at = a.findIndex((line, i) => line !== b[i]);
+    const equal = a.length === b.length && at === -1;
+    const differs = equal
+      ? null
+      : `record ${at}: ${a[at]?.slice(0, 200)} / ${b[at]?.slice(0, 200)} (${a.length} and ${b.length})`;
+    return { kills, records: a.length, equal, firstDifference: differs };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { values } = parseArgs({
+    options: { kills: { type: "string", default: "20" }, seed: { type: "string", default: "1" } },
+  });
+  const result = await killWhileReading({ kills: Number(values.kills), seed: Number(values.seed), minutes: 30 });
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.equal && result.kills >= Number(values.kills) ? 0 : 1;
+}
