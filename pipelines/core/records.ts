@@ -290,7 +290,13 @@ export type Control =
       readonly ok: boolean;
       readonly detail: string;
     }
-  | { readonly kind: "executing"; readonly timeMs: number; readonly planId: string; readonly incidentId: string; readonly detail: string }
+  | {
+      readonly kind: "executing";
+      readonly timeMs: number;
+      readonly planId: string;
+      readonly incidentId: string;
+      readonly detail: string;
+    }
   | {
       readonly kind: "result";
       readonly timeMs: number;

@@ -8,8 +8,7 @@ const FORGET = 0.01;
 const LIMIT = 10_000;
 const HOPS = 2;
 
-/** Memory: at most 10,000 edges, the weakest forgotten first. */
-export function callGraph(): Stateful & {
+export interface CallGraph extends Stateful {
   add(edges: readonly CallEdge[], timeMs: number): void;
   forget(nowMs: number): void;
   has(entity: string): boolean;
@@ -18,7 +17,10 @@ export function callGraph(): Stateful & {
   /** True when somebody calls it. */
   called(entity: string): boolean;
   readonly size: number;
-} {
+}
+
+/** Memory: at most 10,000 edges, the weakest forgotten first. */
+export function callGraph(): CallGraph {
   const edges = new Map<string, { calls: number; timeMs: number }>();
   let neighbours = new Map<string, Set<string>>();
   let callees = new Set<string>();

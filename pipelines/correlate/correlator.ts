@@ -1,34 +1,13 @@
 /** Anomalies to incidents: few, stable, and opened only on evidence that an engineer would accept. */
-import type { Anomaly, CallEdge, ChangeEvent, Control, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
-import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
+import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { callGraph } from "./call-graph.ts";
 import { benign, byStart, byStrength, opens, totalWeight, weightOf } from "./evidence.ts";
+import { groups } from "./groups.ts";
 import * as life from "./incident-state.ts";
+import type { Correlator, CorrelatorOptions, IncidentEvent } from "./types.ts";
 
-export interface CorrelatorOptions {
-  readonly system: string;
-  /** Length of a window, ms: the unit of the defaults below. */
-  readonly windowMs: number;
-  /** Total weight that opens an incident, default 1.5. */
-  readonly minEvidence?: number;
-  /** An incident is over when nothing has held it for this long, default 60 s. */
-  readonly quietMs?: number;
-  /** The same anomalies within this time after resolving reopen it, default 10 min. */
-  readonly reopenMs?: number;
-  /** Default 8 windows, see `OpenRule`. */
-  readonly sustainMs?: number;
-  /** Default 4 windows, see `OpenRule`. */
-  readonly confirmMs?: number;
-  /** Anomalies detected further apart than this don't open an incident together, default 20 windows. */
-  readonly joinMs?: number;
-  /** Waiting anomalies, default 5,000; the weakest go first. */
-  readonly maxPending?: number;
-}
-
-export interface IncidentEvent {
-  readonly kind: "opened" | "updated" | "resolved" | "reopened";
-  readonly incident: Incident;
-}
+export type { Correlator, CorrelatorOptions, IncidentEvent } from "./types.ts";
 
 interface Held {
   incident: Incident;
@@ -42,23 +21,6 @@ const CHANGE_MS = 600_000;
 /** Share of the evidence that the old incident must have shown too. */
 const SAME_AGAIN = 0.6;
 const RANK = { updated: 0, resolved: 1, reopened: 2, opened: 3 } as const;
-
-export interface Correlator extends Stateful {
-  onAnomaly(anomaly: Anomaly): void;
-  onEdges(edges: readonly CallEdge[], endMs: number): void;
-  onChange(change: ChangeEvent): void;
-  onControl(control: Control): void;
-  /** Time passes: joins, opens, resolves, forgets. At most one event an incident. */
-  advance(watermarkMs: number): IncidentEvent[];
-  /** Changes made between two `advance` calls (acknowledge, repair, diagnosis, notes), for writing them at once. */
-  drain(): IncidentEvent[];
-  markMitigated(incidentId: string, timeMs: number): void;
-  setDiagnosis(incidentId: string, diagnosis: Diagnosis, timeMs: number): void;
-  addNote(incidentId: string, entry: TimelineEntry): void;
-  get(incidentId: string): Incident | undefined;
-  /** Not resolved, oldest first. */
-  openIncidents(): Incident[];
-}
 
 /** Memory: pending anomalies, incidents until `reopenMs` after they resolve, the call graph; all bounded. */
 export function correlator(options: CorrelatorOptions): Correlator {
@@ -95,23 +57,6 @@ export function correlator(options: CorrelatorOptions): Correlator {
     );
   const active = (h: Held) => h.incident.anomalies.filter((a) => a.endMs === null);
 
-  /** Waiting anomalies that hang together; those the graph doesn't know belong to every group, but link none. */
-  function groups(list: readonly Anomaly[]): Anomaly[][] {
-    const loose = list.filter((a) => !graph.has(a.entity));
-    const rest = new Set(list.filter((a) => graph.has(a.entity)).map((a) => a.entity));
-    const out: Anomaly[][] = [];
-    while (rest.size > 0) {
-      const first = [...rest].sort()[0] as string;
-      const group = new Set([first]);
-      for (const e of group) {
-        rest.delete(e);
-        for (const n of graph.near(e)) if (rest.has(n)) group.add(n);
-      }
-      out.push(list.filter((a) => group.has(a.entity) || !graph.has(a.entity)));
-    }
-    return loose.length > 0 ? [...out, loose] : out;
-  }
-
   function join() {
     const open = ordered().filter((h) => h.incident.state !== "resolved");
     const joined = new Map<string, Anomaly[]>();
@@ -142,7 +87,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   function openGroups() {
     const alive = [...pending.values()].filter((a) => a.endMs === null);
     const fresh = alive.filter((a) => nowMs - a.detectedMs <= Math.max(joinMs, sustainMs + windowMs));
-    for (const group of groups(fresh.sort(byStart))) {
+    for (const group of groups(graph, fresh.sort(byStart))) {
       const now = group.filter((a) => pending.has(a.id));
       if (now.length === 0 || !opens(now, nowMs, rule)) continue;
       const entities = new Set(now.map((a) => a.entity));
@@ -191,11 +136,14 @@ export function correlator(options: CorrelatorOptions): Correlator {
         continue;
       }
       const now = active(h);
+      const before = h.lastActiveMs;
+      for (const a of h.incident.anomalies)
+        if (h.openers.includes(a.id)) h.lastActiveMs = Math.max(h.lastActiveMs, Math.min(nowMs, a.endMs ?? nowMs));
       if (now.some((a) => h.openers.includes(a.id)) || totalWeight(now) >= minEvidence / 2) {
-        if (h.lastActiveMs !== nowMs) dirty.add(id);
         h.lastActiveMs = nowMs;
       } else if (nowMs - h.lastActiveMs >= quietMs)
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
+      if (h.lastActiveMs !== before) dirty.add(id);
     }
     for (const a of pending.values()) if (a.endMs !== null && nowMs - a.endMs > joinMs) pending.delete(a.id);
     if (pending.size > maxPending)

@@ -63,7 +63,7 @@ export interface OpenRule {
   readonly minEvidence: number;
   /** A resource anomaly that has stayed this long is an incident of its own, ms. */
   readonly sustainMs: number;
-  /** Symptoms without failing requests must last this long: a stall of the machine looks the same at first, ms. */
+  /** What is not a failing request counts once it has lasted this long: a stall of the machine looks the same at first, ms. */
   readonly confirmMs: number;
 }
 
@@ -75,9 +75,8 @@ export function opens(active: readonly Anomaly[], nowMs: number, rule: OpenRule)
   if (symptoms.length === 0) return false;
   const distinct = new Set(telling.filter((a) => a.entityKind !== "host").map((a) => `${a.entity}/${a.series}`));
   if (distinct.size < 2) return false;
-  const settled = symptoms.filter((a) => a.family === "errors" || nowMs - a.detectedMs >= rule.confirmMs);
-  if (settled.length === 0) return false;
-  return totalWeight(active) >= rule.minEvidence - 1e-9;
+  const settled = active.filter((a) => a.family === "errors" || nowMs - a.detectedMs >= rule.confirmMs);
+  return settled.some(isSymptom) && totalWeight(settled) >= rule.minEvidence - 1e-9;
 }
 
 /** Order of importance: active before closed, strongest first, then by time and id. */

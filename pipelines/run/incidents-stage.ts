@@ -108,7 +108,10 @@ export function incidentsStage(options: IncidentsOptions) {
       if (full) saved.entities = saved.series = 0;
       const rows = tables.dump(saved.entities, saved.series);
       if (rows.entities.length + rows.series.length > 0)
-        put(`tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`, toChunk(rows));
+        put(
+          `tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`,
+          toChunk(rows),
+        );
       saved.entities = tables.entities.length;
       saved.series = tables.series.length;
       put("due", toChunk([...due]));

@@ -59,7 +59,7 @@ const n = Number(values.seeds);
 const rows: string[] = [];
 const all: { outcome: Outcome | undefined; seconds: number }[] = [];
 for (const fault of (values.faults as string).split(",")) {
-  const runs = [];
+  const runs: Awaited<ReturnType<typeof demo>>[] = [];
   for (let s = Number(values.first); s < Number(values.first) + n; s++) {
     const run = await demo(fault, s);
     const o = run.outcome;

@@ -1,0 +1,44 @@
+import type { Anomaly, CallEdge, ChangeEvent, Control, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
+import type { Stateful } from "../core/stage.ts";
+
+export interface CorrelatorOptions {
+  readonly system: string;
+  /** Length of a window, ms: the unit of the defaults below. */
+  readonly windowMs: number;
+  /** Total weight that opens an incident, default 1.5. */
+  readonly minEvidence?: number;
+  /** An incident is over when nothing has held it for this long, default 60 s. */
+  readonly quietMs?: number;
+  /** The same anomalies within this time after resolving reopen it, default 10 min. */
+  readonly reopenMs?: number;
+  /** Default 8 windows, see `OpenRule`. */
+  readonly sustainMs?: number;
+  /** Default 4 windows, see `OpenRule`. */
+  readonly confirmMs?: number;
+  /** Anomalies detected further apart than this don't open an incident together, default 20 windows. */
+  readonly joinMs?: number;
+  /** Waiting anomalies, default 5,000; the weakest go first. */
+  readonly maxPending?: number;
+}
+
+export interface IncidentEvent {
+  readonly kind: "opened" | "updated" | "resolved" | "reopened";
+  readonly incident: Incident;
+}
+
+export interface Correlator extends Stateful {
+  onAnomaly(anomaly: Anomaly): void;
+  onEdges(edges: readonly CallEdge[], endMs: number): void;
+  onChange(change: ChangeEvent): void;
+  onControl(control: Control): void;
+  /** Time passes: joins, opens, resolves, forgets. At most one event an incident. */
+  advance(watermarkMs: number): IncidentEvent[];
+  /** Changes made between two `advance` calls (acknowledge, repair, diagnosis, notes), for writing them at once. */
+  drain(): IncidentEvent[];
+  markMitigated(incidentId: string, timeMs: number): void;
+  setDiagnosis(incidentId: string, diagnosis: Diagnosis, timeMs: number): void;
+  addNote(incidentId: string, entry: TimelineEntry): void;
+  get(incidentId: string): Incident | undefined;
+  /** Not resolved, oldest first. */
+  openIncidents(): Incident[];
+}
