@@ -113,7 +113,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       detectors: Object.fromEntries(
         banks.map((b, i) => [b.name, Math.round((100 * (shares[i] as number)) / total) / 100]),
       ),
-      why: reason(series.unit, value, expected),
+      why: reason(series.unit, value, expected, series.metric),
     };
   };
 

@@ -1,8 +1,9 @@
 /** From a case to a diagnosis: who is to blame, since when, how sure, and what speaks for and against. */
+import { formatTime } from "../core/format.ts";
 import type { Diagnosis, EvidenceChart, Suspect } from "../core/records.ts";
 import { type CaseView, caseView, timeAt, until } from "./case-view.ts";
 import { fuse, LEAST_CONFIDENCE, LEAST_SCORE, round } from "./fuse.ts";
-import { clockTime, headline, list } from "./headline.ts";
+import { headline, list } from "./headline.ts";
 import { candidateOnsets } from "./onset.ts";
 import { pathTo, waysTo } from "./paths.ts";
 import { RANKERS, type Ranker } from "./rankers/index.ts";
@@ -62,7 +63,7 @@ export function diagnose(input: CaseView, { rankers = RANKERS, maxSuspects = 10 
     headline:
       first && !inconclusive
         ? headline(view, { suspect: first, onset: best.index, onsetMs, affected })
-        : `something has been wrong since ${clockTime(onsetMs)}, but the cause is not clear${
+        : `something has been wrong since ${formatTime(onsetMs)}, but the cause is not clear${
             unsure.length > 0 ? `: ${list(unsure)} ${unsure.length > 1 ? "are" : "is"} suspected` : ""
           }`,
     suspects,

@@ -1,13 +1,11 @@
 /** What happened, in one sentence that an engineer reads at 3 a.m. */
+import { formatDuration, formatTime, percent } from "../core/format.ts";
 import { isBenign } from "../core/metric-family.ts";
 import type { Family } from "../core/records.ts";
 import { type CaseView, findSeries } from "./case-view.ts";
 import type { Ranked } from "./fuse.ts";
-import { percent, told } from "./rankers/ranker.ts";
+import { told } from "./rankers/ranker.ts";
 import { shiftsAt } from "./shift.ts";
-
-/** `12:03:10` UTC. */
-export const clockTime = (timeMs: number): string => new Date(timeMs).toISOString().slice(11, 19);
 
 export interface Story {
   readonly suspect: Ranked;
@@ -22,7 +20,7 @@ const CLEAR = 3;
 
 export function headline(view: CaseView, { suspect, onset, onsetMs, affected }: Story): string {
   const { name } = suspect;
-  const since = `since ${clockTime(onsetMs)}`;
+  const since = `since ${formatTime(onsetMs)}`;
   const shifts = shiftsAt(view, onset);
   const at = (metric: string) => {
     const i = findSeries(view, name, metric);
@@ -45,7 +43,7 @@ export function headline(view: CaseView, { suspect, onset, onsetMs, affected }: 
   }
   const self = at("spans.self_time");
   if (self && self.score >= CLEAR && self.after > self.before) {
-    const text = `its own work takes ${Math.round(self.after)} ms instead of ${Math.round(self.before)} ms`;
+    const text = `its own work takes ${formatDuration(self.after)} instead of ${formatDuration(self.before)}`;
     return `${name} has been slow ${since}${after}: ${text}${waiting}${also}`;
   }
   if (resource) return `${name} has been in trouble ${since}${after}: its ${resource.text}${waiting}`;

@@ -84,19 +84,18 @@ async function start(
   let lastTrimMs = lastCommitMs;
   let acting: ActionExecutor | undefined;
 
-  const report = async (incident: Incident) => {
-    const actions = (await store.latest("actions", { limit: 200 }))
-      .map((r) => JSON.parse(r.value) as Action)
-      .filter((a) => a.plan.incidentId === incident.id);
-    return renderReport({ incident, actions, generatedMs: incident.diagnosis?.onsetMs ?? incident.times.detectedMs });
-  };
+  const inputOf = async (incident: Incident) => ({
+    incident,
+    actions: (await store.latest("actions", { limit: 200 })).map((r) => JSON.parse(r.value) as Action),
+    generatedMs: clock.nowMs(),
+    dataDir: config.dataDir,
+  });
   const writeReports = async (outputs: readonly OutputRecord[]) => {
     const ids = new Set(outputs.filter((o) => o.topic === "incidents").map((o) => o.key));
     for (const o of outputs) if (o.topic === "actions") ids.add((JSON.parse(o.value) as Action).plan.incidentId);
     for (const key of ids) {
       const [latest] = await store.latest("incidents", { key });
-      if (!latest) continue;
-      await reports.write([{ topic: "incidents", key, value: JSON.stringify(await report(JSON.parse(latest.value))) }]);
+      if (latest) await reports.write([await inputOf(JSON.parse(latest.value) as Incident)]);
     }
   };
   const run = engine({
@@ -151,7 +150,14 @@ async function start(
       maxBodyBytes: otlp.maxBodyBytes,
       overloaded: () => live.bytesAfter(run.positionOf(live.name)) > otlp.maxLagBytes,
     });
-    apiRoutes(app, { store, appendControl, token, clock, report, counts: stages.features.counts });
+    apiRoutes(app, {
+      store,
+      appendControl,
+      token,
+      clock,
+      report: async (i) => renderReport(await inputOf(i)),
+      counts: stages.features.counts,
+    });
     url = await app.listen({ host: otlp.host, port: otlp.port });
     const endpoint = join(config.dataDir, "endpoint.json");
     await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });

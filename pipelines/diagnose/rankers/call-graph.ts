@@ -1,8 +1,9 @@
 /** Who is slow or failing by itself, and who only waits for others: spans tell the two apart. */
+import { formatDuration, percent } from "../../core/format.ts";
 import type { Evidence } from "../../core/records.ts";
 import { findSeries } from "../case-view.ts";
 import { NO_SHIFT, type Shift, shiftsAt } from "../shift.ts";
-import { amount, percent, type Ranker, type RankerResult, spoken } from "./ranker.ts";
+import { type Ranker, type RankerResult, spoken } from "./ranker.ts";
 
 const NAME = "call-graph";
 /** A shift counts in full from here; below `WEAK` it is noise. */
@@ -61,7 +62,7 @@ export const callGraph: Ranker = {
       const own = rise(self);
       if (own > 0 && strength(self) > 0) {
         const share = up > 0 ? clamp(own / up) : 1;
-        const text = `its own work takes ${amount(self.after, "ms")} instead of ${amount(self.before, "ms")}`;
+        const text = `its own work takes ${formatDuration(self.after)} instead of ${formatDuration(self.before)}`;
         say(name, strength(self) * (0.3 + 0.7 * share), text, `${name}/spans.self_time`);
       }
       if (up === 0 || (callees.get(name)?.length ?? 0) === 0) return;
@@ -112,7 +113,7 @@ export const callGraph: Ranker = {
       };
       if (rise(slow) > 0) {
         const gap = clamp(1 - rise(shift(callee, "spans.server.duration")) / rise(slow));
-        const text = `${caller} waits ${amount(slow.after, "ms")} for it instead of ${amount(slow.before, "ms")}`;
+        const text = `${caller} waits ${formatDuration(slow.after)} for it instead of ${formatDuration(slow.before)}`;
         credit(
           strength(slow) * (0.25 + 0.75 * gap) * (gap < 0.2 && passesOn(callee) ? 0 : 1),
           text,

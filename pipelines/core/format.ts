@@ -1,0 +1,43 @@
+/** Numbers and times as people read them. */
+
+const trimmed = (v: number): string => {
+  const a = Math.abs(v);
+  if (a >= 1000) return v.toFixed(0);
+  return String(Number(v.toPrecision(3)));
+};
+
+const BINARY = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A value with its unit: bytes to MiB, seconds to ms, ratios to %. A missing value is a dash. */
+export function formatValue(value: number | null | undefined, unit: string, metric = ""): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const perSecond = unit.endsWith("/s") ? "/s" : "";
+  const base = perSecond ? unit.slice(0, -2) : unit;
+  if (base === "By") {
+    const power = value === 0 ? 0 : Math.min(4, Math.max(0, Math.floor(Math.log2(Math.abs(value)) / 10)));
+    return `${trimmed(value / 1024 ** power)} ${BINARY[power]}${perSecond}`;
+  }
+  if (base === "s" && !perSecond) return formatDuration(value * 1000);
+  if (base === "ms" && !perSecond) return formatDuration(value);
+  if ((base === "1" || base === "") && /ratio|utili[sz]ation/.test(metric)) return `${trimmed(100 * value)} %`;
+  const name = base.replace(/^\{(.*)\}$/, "$1");
+  if (name === "1" || name === "") return `${trimmed(value)}${perSecond === "" ? "" : " a second"}`;
+  return `${trimmed(value)} ${name}${perSecond === "" ? "" : " a second"}`;
+}
+
+/** 950 ms, 12.4 s, 3 min 5 s, 2 h 10 min. */
+export function formatDuration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "not yet";
+  const a = Math.abs(ms);
+  if (a < 1000) return `${trimmed(ms)} ms`;
+  if (a < 60_000) return `${trimmed(ms / 1000)} s`;
+  if (a < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+}
+
+/** 12:03:10, UTC. */
+export const formatTime = (ms: number | null | undefined): string =>
+  ms === null || ms === undefined ? "not yet" : new Date(ms).toISOString().slice(11, 19);
+export const formatDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+export const percent = (share: number): string => `${Math.round(100 * share)} %`;
+export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

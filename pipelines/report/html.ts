@@ -1,0 +1,117 @@
+/** The page: what to do first, then why, then everything that can be checked. */
+
+import { formatDate, formatTime, formatValue, percent, plural } from "../core/format.ts";
+import type { Action, Diagnosis, EvidenceChart, Suspect } from "../core/records.ts";
+import { escapeHtml as h } from "./escape.ts";
+import { graphSvg } from "./graph.ts";
+import { STYLES } from "./styles.ts";
+import type { ReportView } from "./view.ts";
+
+const section = (title: string, body: string) => (body === "" ? "" : `<section><h2>${h(title)}</h2>${body}</section>`);
+const fact = (name: string, value: string, title = "") =>
+  `<div><dt>${title ? `<abbr title="${h(title)}">${h(name)}</abbr>` : h(name)}</dt><dd>${h(value)}</dd></div>`;
+const row = (cells: readonly string[]) => `<tr>${cells.join("")}</tr>`;
+const when = (ms: number) => `<td class="t">${formatTime(ms)}</td>`;
+
+function now(view: ReportView): string {
+  const { incident, action } = view;
+  const done = incident.state === "resolved";
+  const d = incident.diagnosis;
+  const cause = d?.suspects[0];
+  const lines = [`<p class="do">${h(view.advice)}</p>`];
+  if (cause)
+    lines.push(
+      `<p>Suspected cause: <strong>${h(cause.name)}</strong>, ${percent(cause.confidence)} sure${d?.inconclusive ? " (inconclusive)" : ""}${cause.for[0] ? `: ${h(cause.for[0].text)}` : ""}</p>`,
+    );
+  if (view.command) lines.push(`<pre>${h(view.command)}</pre>`);
+  if (action)
+    lines.push(
+      `<p class="meta">It ${h(action.plan.effect)}. Risk ${h(action.plan.risk)}; ${action.plan.reversible ? "can be undone" : "can't be undone"}; expected loss: ${h(action.plan.expectedLoss)}.</p>`,
+    );
+  return `<section class="now${done ? " done" : ""}"><h2>What to do</h2>${lines.join("")}</section>`;
+}
+
+function suspect(s: Suspect, i: number): string {
+  const list = [
+    ...s.for.slice(0, 6).map((e) => `<li${e.series ? ` title="${h(e.series)}"` : ""}>${h(e.text)}</li>`),
+    ...s.against.slice(0, 4).map((e) => `<li class="con">against: ${h(e.text)}</li>`),
+  ];
+  const path = s.path.length > 1 ? `<div class="meta">Seen from ${s.path.map(h).join(" → ")}</div>` : "";
+  return `<li><span class="who">${i + 1}. ${h(s.name)}</span> <span class="belief">${h(s.kind)}, ${percent(s.confidence)}</span><div class="bar"><i style="width:${Math.round(100 * s.confidence)}%"></i></div>${path}<ul class="ev">${list.join("")}</ul></li>`;
+}
+
+const chart = (c: EvidenceChart, svg: string) =>
+  `<figure><figcaption><strong>${h(c.entity)}</strong> <code>${h(c.series)}</code>, usual ${h(formatValue(c.band.expected, c.unit, c.series))}</figcaption>${svg}</figure>`;
+
+function logs(d: Diagnosis): string {
+  if (d.logs.length === 0) return "";
+  const rows = d.logs
+    .slice(0, 15)
+    .map((l) =>
+      row([
+        when(l.startMs),
+        `<td>${h(l.entity)}</td>`,
+        `<td class="k">${l.count}${l.isNew ? " new" : ""}</td>`,
+        `<td><code>${h(l.sample.slice(0, 300))}</code>${l.traceId ? `<div class="meta">trace ${h(l.traceId)}</div>` : ""}</td>`,
+      ]),
+    );
+  return `<table><tr><th>time</th><th>service</th><th>lines</th><th>sample</th></tr>${rows.join("")}</table>`;
+}
+
+function repair(a: Action): string {
+  const p = a.plan;
+  const history = a.history.map((x) => row([when(x.timeMs), `<td>${h(x.state)}</td>`, `<td>${h(x.detail)}</td>`]));
+  return `<p><strong>${h(p.action)} of ${h(p.target)}</strong>: ${h(a.state)}${a.approvedBy ? `, approved by ${h(a.approvedBy)}` : ""}</p><p class="meta">${h(p.reason)}</p><table>${history.join("")}</table><details><summary>Plan ${h(p.id)}</summary><p>Preconditions: ${p.preconditions.map(h).join("; ") || "none"}. Touches: ${p.blastRadius.map(h).join(", ")}.</p><p><code>${h(p.hash)}</code></p></details>`;
+}
+
+/** A whole page. `charts` are the SVGs of the diagnosis' charts, in order. Every text of the incident is escaped. */
+export function reportHtml(view: ReportView, charts: readonly string[]): string {
+  const { incident } = view;
+  const { times } = incident;
+  const d = incident.diagnosis;
+  const range = d
+    ? `${formatTime(d.onsetRangeMs[0])} to ${formatTime(d.onsetRangeMs[1])}`
+    : `about ${formatTime(times.faultStartMs)}`;
+  const strongest = [...incident.anomalies].sort((a, b) => a.p - b.p).slice(0, 12);
+  const parts = [
+    `<span class="tag ${h(incident.severity)}">${h(incident.severity)}</span><span class="tag ${h(incident.state)}">${h(incident.state)}</span><span class="meta">${h(incident.id)} in ${h(incident.system)}, ${formatDate(times.detectedMs)}, all times UTC</span>`,
+    `<h1>${h(view.headline)}</h1>`,
+    now(view),
+    section(
+      "At a glance",
+      `<dl class="facts">${fact("Began between", range)}${fact("Detected", formatTime(times.detectedMs))}${fact("Affected", incident.entities.join(", ") || "unknown")}${view.figures.map((f) => fact(f.name, f.value, f.definition)).join("")}${d ? fact("Confidence", `${percent(d.confidence)}${d.inconclusive ? ", inconclusive" : ""}`, "Share of belief in the first suspect, over all of them. Below the limit the diagnosis calls itself inconclusive.") : ""}</dl>`,
+    ),
+    section(
+      "Ranked causes",
+      d && d.suspects.length > 0
+        ? `<ol class="suspects">${d.suspects.slice(0, 5).map(suspect).join("")}</ol>`
+        : "<p>No cause has been named yet.</p>",
+    ),
+    section("Evidence", d ? d.charts.map((c, i) => chart(c, charts[i] ?? "")).join("") : ""),
+    section("How it spread", d ? graphSvg(d) : ""),
+    section(
+      "Changes before it",
+      d && d.changes.length > 0
+        ? `<table>${d.changes.map((c) => row([when(c.timeMs), `<td>${h(c.entity)}</td>`, `<td>${h(c.kind)}: ${h(c.detail)}</td>`])).join("")}</table>`
+        : "",
+    ),
+    section("Error lines", d ? logs(d) : ""),
+    section("Repairs", view.actions.map(repair).join("")),
+    section(
+      "Timeline",
+      `<table>${incident.timeline
+        .slice(0, 60)
+        .map((t) => row([when(t.timeMs), `<td>${h(t.entity)}</td>`, `<td>${h(t.text)}</td>`]))
+        .join("")}</table>`,
+    ),
+    section(
+      `Strongest signs (${plural(incident.anomalies.length, "unusual series", "unusual series")})`,
+      `<table><tr><th>entity</th><th>series</th><th>value</th><th>why</th></tr>${strongest.map((a) => row([`<td>${h(a.entity)}</td>`, `<td><code>${h(a.series)}</code></td>`, `<td>${h(formatValue(a.value, a.unit, a.series))}</td>`, `<td>${h(a.why)}</td>`])).join("")}</table>`,
+    ),
+    section(
+      "What was missing",
+      d && d.missing.length > 0 ? `<ul class="ev">${d.missing.map((m) => `<li>${h(m)}</li>`).join("")}</ul>` : "",
+    ),
+  ];
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${h(incident.id)}: ${h(view.headline)}</title><style>${STYLES}</style></head><body><main>${parts.join("\n")}</main></body></html>\n`;
+}

@@ -1,0 +1,102 @@
+/** What all forms of a report say, worked out once. */
+
+import { formatDuration } from "../core/format.ts";
+import type { Action, Incident } from "../core/records.ts";
+
+export interface ReportInput {
+  readonly incident: Incident;
+  /** Repairs of this incident; others are left out. */
+  readonly actions: readonly Action[];
+  /** Unix ms, printed on the page. */
+  readonly generatedMs: number;
+  /** Data directory of the pipeline, for the commands that the page shows. */
+  readonly dataDir?: string;
+}
+
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly ms: number | null;
+  readonly definition: string;
+}
+
+export interface ReportView extends ReportInput {
+  readonly headline: string;
+  /** The repair that matters now: one waiting for a decision, else the latest. */
+  readonly action: Action | undefined;
+  readonly command: string | null;
+  /** What to do, in one sentence. */
+  readonly advice: string;
+  readonly figures: readonly Figure[];
+}
+
+/** Shown to be pasted into a shell, so quoted for one. */
+const dirOption = (dir: string | undefined) =>
+  dir === undefined || dir === ".faultwright" ? "" : ` --data-dir '${dir.replaceAll("'", "'\\''")}'`;
+const between = (from: number, to: number | null) => (to === null ? null : Math.max(0, to - from));
+
+export function reportView(input: ReportInput): ReportView {
+  const { incident } = input;
+  const { times, diagnosis } = incident;
+  const actions = input.actions.filter((a) => a.plan.incidentId === incident.id);
+  const action = actions.find((a) => a.state === "proposed") ?? actions.at(0);
+  const figure = (name: string, ms: number | null, definition: string) => ({
+    name,
+    ms,
+    value: formatDuration(ms),
+    definition,
+  });
+  return {
+    ...input,
+    actions,
+    headline:
+      diagnosis?.headline ??
+      `${incident.entities.slice(0, 3).join(", ")}: something is wrong; the cause is being worked out`,
+    action,
+    command:
+      action?.state === "proposed"
+        ? `npx faultwright recover approve ${action.plan.id} --hash ${action.plan.hash}${dirOption(input.dataDir)}`
+        : null,
+    advice: adviceOf(incident, action),
+    figures: [
+      figure(
+        "Time to detect",
+        between(times.faultStartMs, times.detectedMs),
+        "From the estimated start of the fault to the moment the incident was opened, in event time.",
+      ),
+      figure(
+        "Time to acknowledge",
+        between(times.detectedMs, times.acknowledgedMs),
+        "From opening to the first acknowledgement by a person.",
+      ),
+      figure(
+        "Time to mitigate",
+        between(times.detectedMs, times.mitigatedMs),
+        "From opening to the end of the action that was carried out.",
+      ),
+      figure(
+        "Time to recover",
+        between(times.faultStartMs, times.resolvedMs),
+        "From the estimated start of the fault until every signal that opened the incident was usual again.",
+      ),
+    ],
+  };
+}
+
+function adviceOf(incident: Incident, action: Action | undefined): string {
+  const first = incident.diagnosis?.suspects[0]?.name;
+  const what = action ? `${action.plan.action} of ${action.plan.target}` : "";
+  if (incident.state === "resolved")
+    return action?.state === "verified"
+      ? `Nothing: the ${what} was carried out and verified.`
+      : "Nothing now: all signals are usual again. Find out why it happened.";
+  if (action?.state === "proposed")
+    return `Approve the ${what} (${action.plan.risk} risk), or look at ${first ?? "the evidence"} yourself.`;
+  if (action?.state === "approved" || action?.state === "executing") return `Wait: the ${what} is under way.`;
+  if (action?.state === "executed") return `Wait: the ${what} is done and is being verified.`;
+  if (action?.state === "failed" || action?.state === "unverified") return `Step in: the ${what} did not help.`;
+  if (incident.diagnosis?.inconclusive) return "Look for yourself: the evidence does not single out a cause.";
+  return first
+    ? `Look at ${first} first; no repair is configured for it.`
+    : "Look at the evidence below; no cause has been named yet.";
+}
