@@ -53,7 +53,7 @@ export async function stream({ config, clock, log, replay = false }: StreamOptio
   let journal: Journal | undefined;
   try {
     for (const source of config.sources) {
-      if (source.kind === "files") for (const path of source.paths) sources.push(fileSource({ path, clock }));
+      if (source.kind === "files") for (const path of source.paths) sources.push(fileSource({ path }));
       else if (source.kind === "journal") sources.push(await openJournal({ dir: source.path, readOnly: true, clock }));
       else if (!journal) {
         journal = await openJournal({ dir: join(config.dataDir, "journal"), clock });
@@ -126,6 +126,7 @@ async function start(
     },
   });
   await run.restore();
+  log.info("reading");
 
   let wake = () => {};
   let lastAppendMs = clock.nowMs();

@@ -17,20 +17,22 @@ import { randomOf, writeSignals } from "./signals.ts";
 const main = new URL("../../pipelines/cli/main.ts", import.meta.url).pathname;
 const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
 
-function run(config: string, killAfterMs?: number): Promise<"ended" | "killed"> {
+/** Runs to the end, or kills itself: so many ms after it began to read, or after its start. */
+function run(config: string, kill?: { after: "start" | "reading"; ms: number }): Promise<"ended" | "killed"> {
   return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", main, "run", "--config", config, "--log-level", "error"],
-      {
-        stdio: ["ignore", "ignore", "pipe"],
-      },
-    );
+    const child = spawn(process.execPath, ["--import", "tsx", main, "run", "--config", config, "--log-level", "info"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const arm = () => {
+      timer ??= setTimeout(() => child.kill("SIGKILL"), kill?.ms);
+    };
     let errors = "";
     child.stderr.on("data", (d) => {
-      errors += d;
+      errors = (errors + d).slice(-20_000);
+      if (kill?.after === "reading" && errors.includes('"reading"')) arm();
     });
-    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    if (kill?.after === "start") arm();
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       if (signal === "SIGKILL") resolve("killed");
@@ -81,16 +83,18 @@ export async function killWhileReading(options: {
       writeFileSync(path, stringify(value));
       return path;
     };
-    const started = performance.now();
     await run(config("calm"));
-    const calmMs = performance.now() - started;
     const random = randomOf(options.seed);
     const stormy = config("stormy");
     let kills = 0;
     let ended = false;
     while (kills < options.kills && !ended) {
-      // Start-up is part of the time: some kills fall into it, most into the reading.
-      if ((await run(stormy, 0.2 * calmMs + random() * calmMs * 0.6)) === "killed") kills += 1;
+      // Now and then during the start, mostly while reading.
+      const kill =
+        random() < 0.15
+          ? { after: "start" as const, ms: random() * 2500 }
+          : { after: "reading" as const, ms: random() * 500 };
+      if ((await run(stormy, kill)) === "killed") kills += 1;
       else ended = true;
     }
     if (!ended) await run(stormy);
@@ -110,7 +114,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values } = parseArgs({
     options: { kills: { type: "string", default: "20" }, seed: { type: "string", default: "1" } },
   });
-  const result = await killWhileReading({ kills: Number(values.kills), seed: Number(values.seed), minutes: 30 });
+  const result = await killWhileReading({ kills: Number(values.kills), seed: Number(values.seed), minutes: 120 });
   process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.equal && result.kills >= Number(values.kills) ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-/** Recorded-looking files for chaos runs: metrics as CSV, logs as JSONL, with a fault in the middle. Made from a seed. */
+/** Recorded-looking files for chaos runs: metrics as CSV, logs as JSONL, with a minute of fault in every ten. Made from a seed. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -22,11 +22,10 @@ export function writeSignals(dir: string, { seed, minutes }: { seed: number; min
   const noise = () => random() + random() + random() - 1.5;
   const rows = ["timestamp,service,latency_ms,error_ratio,cpu_utilization,memory_bytes"];
   const lines: string[] = [];
-  const faultFrom = minutes * 30;
   for (let s = 0; s < minutes * 60; s++) {
     const t = START_MS + s * 1000;
     for (const [k, service] of SERVICES.entries()) {
-      const bad = s >= faultFrom && s < faultFrom + 60;
+      const bad = s % 600 >= 300 && s % 600 < 360;
       const latency = 20 + 5 * k + 4 * noise() + (bad ? 300 : 0);
       const errors = Math.max(0, 0.002 * noise() + (bad && service === "payment" ? 0.4 : 0));
       rows.push(

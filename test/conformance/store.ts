@@ -47,6 +47,14 @@ export function checkStore(name: string, open: () => Promise<Store>): void {
       );
     });
 
+    it("deletes thousands of chunks in one commit", async () => {
+      const keys = Array.from({ length: 5000 }, (_, i) => `chunk/${i}`);
+      await store.commit(commitOf({ state: new Map([["many", new Map(keys.map((k) => [k, bytes(4, 1)]))]]) }));
+      expect((await store.state("many")).size).toBe(5000);
+      await store.commit(commitOf({ state: new Map([["many", new Map(keys.map((k) => [k, undefined]))]]) }));
+      expect((await store.state("many")).size).toBe(0);
+    });
+
     it("keeps, replaces and deletes chunks byte for byte", async () => {
       const [one, two, large] = [bytes(1000, 1), bytes(0, 2), bytes(5 << 20, 3)];
       await store.commit(

@@ -3,7 +3,6 @@
  * `maxBytes` or restarts. What is appended to a plain file after its first opening is not read: a replay sees the same.
  */
 import { stat } from "node:fs/promises";
-import type { Clock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
 import type { RawRecord } from "../../core/records.ts";
 import type { Source } from "../../core/source.ts";
@@ -21,15 +20,17 @@ export interface FileSourceOptions {
   readonly path: string;
   /** By default what the extension says, before `.gz`. */
   readonly format?: FileFormat;
-  readonly clock: Clock;
   /** Records hold whole lines up to this many bytes (a single longer line has its own), at most MAX_LINE_BYTES. */
   readonly chunkBytes?: number;
 }
 
-/** Goes through the journal as JSON. `size` is that of a plain file when it was first opened, null for gzip. */
+/**
+ * Stored as JSON. `arrivedMs` is when the file was last written at the first opening: rows can't be from later, and two
+ * runs over one file see the same arrival. `size` is that of a plain file when it was first opened, null for gzip.
+ */
 interface Position {
   readonly offset: number;
-  readonly openedMs: number;
+  readonly arrivedMs: number;
   readonly size: number | null;
 }
 
@@ -43,7 +44,6 @@ class FileSource implements Source {
   readonly #path: string;
   readonly #gzip: boolean;
   readonly #format: FileFormat;
-  readonly #clock: Clock;
   readonly #chunkBytes: number;
   #first: Position | undefined;
   #bytes: FileBytes | undefined;
@@ -51,7 +51,7 @@ class FileSource implements Source {
   /** The CSV header with its line end; empty for JSON lines. */
   #header: Buffer = Buffer.alloc(0);
 
-  constructor({ path, format, clock, chunkBytes = DEFAULT_CHUNK_BYTES }: FileSourceOptions) {
+  constructor({ path, format, chunkBytes = DEFAULT_CHUNK_BYTES }: FileSourceOptions) {
     this.name = `file:${path}`;
     this.#path = path;
     this.#gzip = /\.gz$/i.test(path);
@@ -64,7 +64,6 @@ class FileSource implements Source {
       });
     }
     this.#format = known;
-    this.#clock = clock;
     this.#chunkBytes = Math.max(1, Math.min(chunkBytes, MAX_LINE_BYTES));
   }
 
@@ -80,7 +79,7 @@ class FileSource implements Source {
         records.push({
           source: this.name,
           position: JSON.stringify({ ...from, offset } satisfies Position),
-          ingestTimeMs: from.openedMs,
+          ingestTimeMs: from.arrivedMs,
           format: this.#format,
           value: next.value,
         });
@@ -122,11 +121,10 @@ class FileSource implements Source {
     let at: Position;
     if (position !== undefined) at = this.#parse(position);
     else {
-      this.#first ??= {
-        offset: 0,
-        openedMs: this.#clock.nowMs(),
-        size: this.#gzip ? null : (await stat(this.#path)).size,
-      };
+      if (!this.#first) {
+        const { mtimeMs, size } = await stat(this.#path);
+        this.#first = { offset: 0, arrivedMs: Math.floor(mtimeMs), size: this.#gzip ? null : size };
+      }
       at = this.#first;
     }
     if (!this.#bytes || this.#openSize !== at.size) {
@@ -142,9 +140,9 @@ class FileSource implements Source {
   #parse(position: string): Position {
     const p = JSON.parse(position) as Partial<Position> | null;
     const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
-    if (!whole(p?.offset) || !whole(p.openedMs) || !(p.size === null ? this.#gzip : whole(p.size)))
+    if (!whole(p?.offset) || !whole(p.arrivedMs) || !(p.size === null ? this.#gzip : whole(p.size)))
       throw new Error("not a position of this source");
-    return { offset: p.offset, openedMs: p.openedMs, size: p.size as number | null };
+    return { offset: p.offset, arrivedMs: p.arrivedMs, size: p.size as number | null };
   }
 
   async #readHeader(): Promise<Buffer> {

@@ -88,7 +88,6 @@ export function engine(options: EngineOptions) {
         for (const s of running) if (head.clockOf(s.name) < head.clockOf(source.name)) source = s;
         const queue = queues.get(source.name) as RawRecord[];
         if (queue.length === 0) {
-          if (options.commitDue() || bytes >= commitBytes) await this.commit();
           const at = positions.get(source.name);
           for (const r of await source.read(at, readBytes)) queue.push(r);
           queue.reverse();
@@ -102,6 +101,7 @@ export function engine(options: EngineOptions) {
           }
         }
         step(queue.pop() as RawRecord);
+        if (bytes >= commitBytes || options.commitDue()) await this.commit();
       }
     },
     /** The atomic commit. */

@@ -114,7 +114,12 @@ async function writeCommit(sql: Sql, commit: Commit): Promise<void> {
     }
   }
   for (const rows of batches(deleted)) {
-    await sql.query(`DELETE FROM state_chunks WHERE (task, key) IN (${places(rows.length, 2)})`, rows.flat());
+    // Joined with a list of values: as many row comparisons in one IN overflow the stack of PGlite.
+    await sql.query(
+      `DELETE FROM state_chunks s USING (VALUES ${places(rows.length, 2)}) AS gone (task, key)
+       WHERE s.task = gone.task AND s.key = gone.key`,
+      rows.flat(),
+    );
   }
   for (const rows of batches(written)) {
     await sql.query(
