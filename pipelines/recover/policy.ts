@@ -35,12 +35,16 @@ export function chooseAction(policy: readonly PolicyRule[], incident: Incident):
   return rule === undefined || rule.action === "none" ? null : rule.action;
 }
 
+/** A deploy is seen with the first telemetry of the new release, so after the fault that it brought may have shown. */
+const SEEN_LATE_MS = 5000;
+
 function fits(rule: PolicyRule, suspect: Suspect, diagnosis: Diagnosis): boolean {
   const { kind = "*", name = "*", evidence, change } = rule;
   if (!globMatches(kind, suspect.kind) || !globMatches(name, suspect.name)) return false;
   if (evidence !== undefined && !suspect.for.some((e) => globMatches(evidence, e.ranker))) return false;
   if (change === undefined) return true;
-  const [early, late] = [diagnosis.onsetMs - change.withinMs, Math.max(diagnosis.onsetMs, diagnosis.onsetRangeMs[1])];
+  const early = diagnosis.onsetMs - change.withinMs;
+  const late = Math.max(diagnosis.onsetMs, diagnosis.onsetRangeMs[1]) + SEEN_LATE_MS;
   return diagnosis.changes.some(
     (c) => c.kind === change.kind && c.timeMs >= early && c.timeMs <= late && sameEntity(c.entity, suspect.name),
   );
