@@ -32,7 +32,9 @@ describe("proposing", () => {
   });
   it("plans a rollback when a deploy came shortly before the onset", () => {
     expect(started().onIncident(incident({ deployMs: T - 5000 }))[0]?.plan.action).toBe("rollback");
-    expect(started().onIncident(incident({ deployMs: T + 1 }))[0]?.plan.action).toBe("restart");
+    // The new release is first seen when its telemetry comes, up to 5 s after the fault.
+    expect(started().onIncident(incident({ deployMs: T + 4000 }))[0]?.plan.action).toBe("rollback");
+    expect(started().onIncident(incident({ deployMs: T + 6000 }))[0]?.plan.action).toBe("restart");
   });
   it("waits for a second version that agrees when confidence is low", () => {
     const life = started();
