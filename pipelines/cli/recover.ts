@@ -1,6 +1,9 @@
+import { rm, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import { Command } from "commander";
 import type { Action } from "../core/records.ts";
+import { KILL_SWITCH } from "../run/stream.ts";
 import { latestOf, post } from "./client.ts";
 
 const dataDirOption = ["--data-dir <dir>", "data directory of the pipeline", ".faultwright"] as const;
@@ -50,5 +53,15 @@ export function recoverCommand(): Command {
     .action(async (plan: string, options: { dataDir: string }) => {
       await post(options.dataDir, `/api/actions/${encodeURIComponent(plan)}/reject`, { by: userInfo().username });
     });
+  command
+    .command("halt")
+    .description("the kill switch: from now on nothing is executed, whatever is approved")
+    .option(...dataDirOption)
+    .action((options: { dataDir: string }) => writeFile(join(options.dataDir, KILL_SWITCH), ""));
+  command
+    .command("resume")
+    .description("take the kill switch back")
+    .option(...dataDirOption)
+    .action((options: { dataDir: string }) => rm(join(options.dataDir, KILL_SWITCH), { force: true }));
   return command;
 }

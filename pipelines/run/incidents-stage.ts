@@ -14,6 +14,9 @@ export interface IncidentsOptions extends CorrelatorOptions {
 
 /** Windows until the next diagnosis of an open incident, after the one before: evidence comes in fast at first. */
 const AGAIN = [2, 3, 5, 10, 20];
+/** Windows that a repair gets before the fault is looked at again. */
+const SETTLING = 30;
+const MASKS = 20;
 
 interface Due {
   /** Windows until the next diagnosis. */
@@ -26,11 +29,14 @@ export function incidentsStage(options: IncidentsOptions) {
   const parts = { correlate: correlator(options), history: history(tables, { windows: options.historyWindows }) };
   const saved = { entities: 0, series: 0 };
   const due = new Map<string, Due>();
+  /** Ranges of earlier incidents: no baseline for the next one. */
+  const past: [fromMs: number, toMs: number][] = [];
 
   const diagnoseDue = (watermarkMs: number) => {
     for (const incident of parts.correlate.openIncidents()) {
-      // Once somebody acts, the picture is of the repair and no longer of the fault.
-      if (incident.state === "mitigating") continue;
+      // Right after a repair the picture is of the repair, no longer of the fault; if it did not help, look again.
+      const { mitigatedMs } = incident.times;
+      if (mitigatedMs !== null && watermarkMs - mitigatedMs < SETTLING * options.windowMs) continue;
       const d = due.get(incident.id) ?? { left: 0, round: 0 };
       due.set(incident.id, d);
       if (d.left > 0) {
@@ -42,13 +48,19 @@ export function incidentsStage(options: IncidentsOptions) {
       const view = parts.history.view({
         anomalies: incident.anomalies,
         onsetHintsMs: [incident.times.faultStartMs],
+        mask: past,
       });
       parts.correlate.setDiagnosis(incident.id, diagnose(view), watermarkMs);
     }
   };
   const emit = (events: readonly IncidentEvent[], out: Outbox) => {
     for (const { kind, incident } of events) {
-      if (kind === "resolved") due.delete(incident.id);
+      if (kind === "resolved") {
+        due.delete(incident.id);
+        const { faultStartMs, resolvedMs } = incident.times;
+        past.push([faultStartMs, resolvedMs ?? faultStartMs]);
+        if (past.length > MASKS) past.shift();
+      }
       out.emit("incidents", incident.id, incident);
       out.send({ type: "incident", incident });
     }
@@ -58,23 +70,23 @@ export function incidentsStage(options: IncidentsOptions) {
     name: "incidents",
     version: 1,
     process(message, out) {
-      const { correlate, history: past } = parts;
+      const { correlate, history: recent } = parts;
       switch (message.type) {
         case "tables":
           tables.load(message);
           return;
         case "windows":
-          past.onWindow(message.batch);
+          recent.onWindow(message.batch);
           return;
         case "logs":
-          past.onLogs(message.digests);
+          recent.onLogs(message.digests);
           return;
         case "edges":
-          past.onEdges(message.edges, message.endMs);
+          recent.onEdges(message.edges, message.endMs);
           correlate.onEdges(message.edges, message.endMs);
           return;
         case "change":
-          past.onChange(message.change);
+          recent.onChange(message.change);
           correlate.onChange(message.change);
           return;
         case "anomaly":
@@ -115,6 +127,7 @@ export function incidentsStage(options: IncidentsOptions) {
       saved.entities = tables.entities.length;
       saved.series = tables.series.length;
       put("due", toChunk([...due]));
+      put("past", toChunk(past));
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
     },
     restore(chunks) {
@@ -123,6 +136,7 @@ export function incidentsStage(options: IncidentsOptions) {
       saved.entities = tables.entities.length;
       saved.series = tables.series.length;
       for (const [id, d] of fromChunk<[string, Due][]>(chunks.get("due") ?? toChunk([]))) due.set(id, d);
+      past.push(...fromChunk<[number, number][]>(chunks.get("past") ?? toChunk([])));
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
     },
   } satisfies Stage<Message>;

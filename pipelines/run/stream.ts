@@ -1,5 +1,6 @@
 /** The long-running job: sources in, incidents and repairs out, on the embedded runtime. */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fastify, { type FastifyInstance } from "fastify";
@@ -40,6 +41,8 @@ export interface Stream {
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
 const TRIM_MS = 60_000;
+/** While this file is in the data directory, nothing is ever executed: it works when nothing else does. */
+export const KILL_SWITCH = "kill-switch";
 
 /**
  * Starts the pipeline. @throws PipelineError when the data directory is in use, damaged or unwritable, or a source
@@ -183,7 +186,7 @@ async function start(
       appendControl,
       clock,
       dryRun: config.recover.dryRun,
-      killSwitch: () => false,
+      killSwitch: () => existsSync(join(config.dataDir, KILL_SWITCH)),
     });
     const known = (await store.latest("actions", { limit: 1000 })).map((r) => JSON.parse(r.value) as Action);
     await acting.recoverUnfinished(await store.auditTrail(), known);
