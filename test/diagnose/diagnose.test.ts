@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type CaseView, caseView } from "../../pipelines/diagnose/case-view.ts";
 import { diagnose } from "../../pipelines/diagnose/diagnose.ts";
 import { history } from "../../pipelines/diagnose/history.ts";
+import { candidateOnsets } from "../../pipelines/diagnose/onset.ts";
 import { RANKERS } from "../../pipelines/diagnose/rankers/index.ts";
 import { detect, type Fault, type Made, make, random, SERVICES, STEP } from "./generator.ts";
 
@@ -57,6 +58,28 @@ describe("diagnose", () => {
     expect(d.charts[0]?.entity).toBe("payment");
     expect(JSON.parse(JSON.stringify(d))).toEqual(d);
     expect(d.suspects.find((s) => s.name === "gateway")?.against.length ?? 1).toBeGreaterThan(0);
+  });
+
+  it.each(
+    Object.entries({
+      "metric-shift": "cpu",
+      "call-graph": "latency",
+      silence: "hang",
+      logs: "errors",
+      change: "errors",
+    }),
+  )("%s alone finds a %s fault, purely, and says nothing of a healthy system", (name, fault) => {
+    const ranker = RANKERS.find((r) => r.name === name)!;
+    const view = caseOf(make(fault as Fault, "inventory"), 110);
+    const onset = candidateOnsets(view)[0]!.index;
+    const results = ranker.rank(view, onset);
+    expect([...results].sort((a, b) => b.score - a.score)[0]?.entity).toBe("inventory");
+    expect(results.every((r) => Number.isFinite(r.score) && [...r.for, ...r.against].every((e) => e.text))).toBe(true);
+    expect(ranker.rank(view, onset)).toEqual(results);
+    const healthy = ranker.rank(caseOf(make("none", ""), 110), onset);
+    expect(Math.max(0, ...healthy.map((r) => r.score))).toBeLessThan(
+      results.find((r) => r.entity === "inventory")!.score,
+    );
   });
 
   it("blames the deploy", () => {

@@ -13,6 +13,7 @@ export interface RankerResult {
 /** Pure: the same case and onset give the same results, whatever else was asked before. */
 export interface Ranker {
   readonly name: string;
+  /** `onset`: index of the first window of the fault on the case's grid. */
   rank(view: CaseView, onset: number): RankerResult[];
 }
 
