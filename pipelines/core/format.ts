@@ -41,3 +41,10 @@ export const formatTime = (ms: number | null | undefined): string =>
 export const formatDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 export const percent = (share: number): string => `${Math.round(100 * share)} %`;
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+/** "a, b and c"; more than three are counted. */
+export function list(names: readonly string[]): string {
+  const shown = names.slice(0, 3);
+  const more = names.length - shown.length;
+  if (more > 0) return `${shown.join(", ")} and ${more} more`;
+  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+}

@@ -1,9 +1,9 @@
 /** From a case to a diagnosis: who is to blame, since when, how sure, and what speaks for and against. */
-import { formatTime } from "../core/format.ts";
+import { formatTime, list } from "../core/format.ts";
 import type { Diagnosis, EvidenceChart, Suspect } from "../core/records.ts";
 import { type CaseView, caseView, timeAt, until } from "./case-view.ts";
 import { fuse, LEAST_CONFIDENCE, LEAST_SCORE, round } from "./fuse.ts";
-import { headline, list } from "./headline.ts";
+import { headline } from "./headline.ts";
 import { candidateOnsets } from "./onset.ts";
 import { pathTo, waysTo } from "./paths.ts";
 import { RANKERS, type Ranker } from "./rankers/index.ts";

@@ -1,10 +1,10 @@
 /** What happened, in one sentence that an engineer reads at 3 a.m. */
-import { formatDuration, formatTime, percent } from "../core/format.ts";
+import { formatDuration, formatTime, list, percent } from "../core/format.ts";
 import { isBenign } from "../core/metric-family.ts";
 import type { Family } from "../core/records.ts";
 import { type CaseView, findSeries } from "./case-view.ts";
 import type { Ranked } from "./fuse.ts";
-import { told } from "./rankers/ranker.ts";
+import { moved } from "./rankers/ranker.ts";
 import { shiftsAt } from "./shift.ts";
 
 export interface Story {
@@ -64,14 +64,7 @@ function loudest(view: CaseView, entity: string, onset: number, families: readon
     if (!shift || s.entity !== entity || s.peer !== null || !families.includes(s.family)) continue;
     const direction = shift.after > shift.before ? "up" : "down";
     if (shift.score <= Math.max(1, best?.score ?? 0) || isBenign(s.metric, direction)) continue;
-    best = { score: shift.score, text: `${s.name} is ${told(s, shift.after)} instead of ${told(s, shift.before)}` };
+    best = { score: shift.score, text: moved(s, shift, "is") };
   }
   return best;
-}
-
-export function list(names: readonly string[]): string {
-  const shown = names.slice(0, 3);
-  const more = names.length - shown.length;
-  if (more > 0) return `${shown.join(", ")} and ${more} more`;
-  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }

@@ -6,12 +6,14 @@ import type { CaseSeries, CaseView } from "./case-view.ts";
 export interface Shift {
   readonly before: number;
   readonly after: number;
+  /** Value furthest from `before` after the onset. */
+  readonly peak: number;
   /** Spread of the baseline, floors included, in the unit of the series. */
   readonly scale: number;
   readonly score: number;
 }
 
-export const NO_SHIFT: Shift = { before: Number.NaN, after: Number.NaN, scale: 0, score: 0 };
+export const NO_SHIFT: Shift = { before: Number.NaN, after: Number.NaN, peak: Number.NaN, scale: 0, score: 0 };
 /** What comes later may be the recovery. */
 const AFTER_WINDOWS = 40;
 const MIN_BEFORE = 3;
@@ -118,9 +120,13 @@ function shiftOf(s: CaseSeries, { x, seen, range }: Filled, onset: number): Shif
   const d = Math.abs(after - before);
   const floor = floorOf(s);
   const rough = Math.max(0.5 * sd, 0.03 * Math.abs(before), 0.02 * range, floor);
-  let most = 0;
-  for (const v of b) most = Math.max(most, Math.abs(v - medA));
-  if (d < rough && most < 4 * rough) return { before, after, scale: rough, score: 0 };
+  let [most, peak] = [0, after];
+  for (const v of b)
+    if (Math.abs(v - medA) > most) {
+      most = Math.abs(v - medA);
+      peak = v;
+    }
+  if (d < rough && most < 4 * rough) return { before, after, peak, scale: rough, score: 0 };
   for (let i = 0; i < onset; i++) sortedA[i] = Math.abs((x[i] as number) - before);
   const mad = 1.4826 * median(sortedA.sort());
   const unit = Math.abs(before) > 1.5 ? 100 : 1;
@@ -136,7 +142,7 @@ function shiftOf(s: CaseSeries, { x, seen, range }: Filled, onset: number): Shif
   if (good(s.family, s.metric, after > before)) score *= 0.7;
   if (seenBefore / onset < 0.3) score *= 0.3;
   if (!errors) score *= 0.7 + 0.3 * Math.min(1, Math.log1p(d / (Math.abs(before) + 0.05 * range + 1e-12)));
-  return { before, after, scale, score };
+  return { before, after, peak, scale, score };
 }
 
 /** How far a stretch as short as the one after the onset strayed from `level` before it. */

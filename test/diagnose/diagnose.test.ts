@@ -43,6 +43,15 @@ describe("diagnose", () => {
         }
       });
 
+  it.each(["orders", "gateway"])("blames %s for being late in its calls, not those it calls", (target) => {
+    for (const seed of [1, 2, 3]) {
+      const d = diagnose(caseOf(make("busy", target, { seed }), 110));
+      expect(d.suspects[0]?.name, JSON.stringify(d.suspects)).toBe(target);
+      expect(d.inconclusive).toBe(false);
+      expect(d.suspects[0]?.for.map((e) => e.text).join()).toContain("though they answer no slower than before");
+    }
+  });
+
   it("finds the onset, the path and the charts", () => {
     const made = make("latency", "payment");
     const d = diagnose(caseOf(made, 110));

@@ -4,7 +4,7 @@ import { familyOf } from "../../pipelines/core/metric-family.ts";
 import type { Anomaly, CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../../pipelines/core/records.ts";
 import { seriesName, Tables } from "../../pipelines/core/tables.ts";
 
-export type Fault = "none" | "cpu" | "memory" | "latency" | "errors" | "disk" | "crash" | "hang";
+export type Fault = "none" | "cpu" | "busy" | "memory" | "latency" | "errors" | "disk" | "crash" | "hang";
 export interface Window {
   batch: WindowBatch;
   logs: LogDigest[];
@@ -71,24 +71,27 @@ export function make(
       return {
         self: self * jitter(s) + burn + slow,
         error: own && fault === "errors" ? 0.35 : own && fault === "disk" && since > 2 ? 0.3 : 0,
+        late: own && fault === "busy",
         dead: own && (fault === "crash" || fault === "hang"),
       };
     };
     const states = new Map(SERVICES.map((s) => [s, state(s)]));
     const visit = (s: string): { ms: number; error: number } => {
-      const st = states.get(s) as { self: number; error: number; dead: boolean };
+      const st = states.get(s) as { self: number; error: number; dead: boolean; late: boolean };
       if (st.dead) return { ms: fault === "hang" ? 1000 : 1, error: 1 };
       let ms = st.self;
       let ok = 1 - st.error;
       const id = tables.internNamed("service", s);
       for (const c of CALLS[s] as string[]) {
         const r = visit(c);
-        ms += r.ms + 1;
+        // A caller whose event loop is taken sends late and reads late, whomever it calls.
+        const waitMs = r.ms + 1 + (st.late ? 15 * jitter(s) * (c === "store" ? 3 : 1) : 0);
+        ms += waitMs;
         ok *= 1 - r.error;
-        edges.push({ caller: s, callee: c, calls: 40, errorRatio: r.error, durationMs: r.ms + 1 });
+        edges.push({ caller: s, callee: c, calls: 40, errorRatio: r.error, durationMs: waitMs });
         put(id, "spans.client.rate", "1/s", 20 * jitter(s), c);
         put(id, "spans.client.error_ratio", "1", r.error, c);
-        put(id, "spans.client.duration", "ms", r.ms + 1, c);
+        put(id, "spans.client.duration", "ms", waitMs, c);
       }
       put(id, "spans.server.rate", "1/s", 20 * jitter(s));
       put(id, "spans.server.error_ratio", "1", 1 - ok);
@@ -109,7 +112,7 @@ export function make(
         continue;
       }
       const leak = own && fault === "memory" ? 12 * since : 0;
-      put(id, "process.cpu.utilization", "1", own && fault === "cpu" ? 0.95 : 0.1 * jitter(s));
+      put(id, "process.cpu.utilization", "1", own && (fault === "cpu" || fault === "busy") ? 0.95 : 0.1 * jitter(s));
       put(id, "process.memory.usage", "By", (150 * jitter(s) + leak) * MIB);
       put(
         id,

@@ -1,5 +1,5 @@
 /** Who is slow or failing by itself, and who only waits for others: spans tell the two apart. */
-import { formatDuration, percent } from "../../core/format.ts";
+import { formatDuration, list, percent } from "../../core/format.ts";
 import type { Evidence } from "../../core/records.ts";
 import { findSeries } from "../case-view.ts";
 import { NO_SHIFT, type Shift, shiftsAt } from "../shift.ts";
@@ -39,6 +39,8 @@ export const callGraph: Ranker = {
     for (const e of view.edges)
       if (e.caller !== e.callee) callees.set(e.caller, [...(callees.get(e.caller) ?? []), e.callee]);
 
+    const lateMs = new Map<string, number>();
+    for (const { name } of view.entities) lateMs.set(name, late(name));
     for (const { name } of view.entities) {
       latency(name);
       errors(name);
@@ -59,18 +61,49 @@ export const callGraph: Ranker = {
       const total = shift(name, "spans.server.duration");
       const self = shift(name, "spans.self_time");
       const up = rise(total);
-      const own = rise(self);
-      if (own > 0 && strength(self) > 0) {
+      const ownLate = lateMs.get(name) as number;
+      const own = rise(self) + ownLate;
+      if (ownLate > 0) {
+        const called = [...new Set(callees.get(name))].sort();
+        const whom = called.length > 1 ? `all of ${list(called)}` : called.join();
+        const text = `it is late in its calls to ${whom}, though they answer no slower than before`;
+        say(name, strength(total) * (0.3 + 0.7 * clamp(own / up)), text, `${name}/spans.server.duration`);
+      } else if (own > 0 && strength(self) > 0) {
         const share = up > 0 ? clamp(own / up) : 1;
         const text = `its own work takes ${formatDuration(self.after)} instead of ${formatDuration(self.before)}`;
         say(name, strength(self) * (0.3 + 0.7 * share), text, `${name}/spans.self_time`);
       }
       if (up === 0 || (callees.get(name)?.length ?? 0) === 0) return;
       const hasSelf = findSeries(view, name, "spans.self_time") !== undefined;
-      const others = hasSelf ? clamp(1 - orZero(self.after - self.before) / up) : waited(name, up);
+      const others = hasSelf ? clamp(1 - (orZero(self.after - self.before) + ownLate) / up) : waited(name, up);
       if (others < 0.5) return;
       const text = `${percent(others)} of its extra time is spent waiting for others`;
       say(name, -strength(total) * others * 0.75, text, `${name}/spans.server.duration`);
+    }
+    /**
+     * Extra time of its calls, ms a request, that no callee reports, if that is so for every callee: then the caller is
+     * late in sending and reading (its CPU or event loop is taken), and not each callee or the way to it. With a single
+     * callee the two look alike, unless the caller's CPU tells. 0 otherwise.
+     */
+    function late(name: string): number {
+      const called = [...new Set(callees.get(name))].filter((c) =>
+        Number.isFinite(shift(name, "spans.client.duration", c).before),
+      );
+      if (called.length === 0 || (called.length === 1 && !saturated(name))) return 0;
+      let ms = 0;
+      for (const callee of called) {
+        const slow = shift(name, "spans.client.duration", callee);
+        const unreported = rise(slow) - rise(shift(callee, "spans.server.duration"));
+        if (strength(slow) === 0 || unreported < 0.5 * rise(slow)) return 0;
+        ms += unreported * ratio(name, callee);
+      }
+      return ms;
+    }
+    function saturated(name: string): boolean {
+      return view.series.some((s, i) => {
+        const cpu = s.entity === name && s.family === "cpu" ? shifts[i] : undefined;
+        return cpu !== undefined && cpu.score >= FULL && cpu.after > cpu.before;
+      });
     }
     /** Share of the extra time that its calls explain. */
     function waited(name: string, up: number): number {
@@ -111,7 +144,7 @@ export const callGraph: Ranker = {
         edgeCredit.set(callee, list);
         list.push({ score, text, series: `${caller}/${metric}{peer=${callee}}` });
       };
-      if (rise(slow) > 0) {
+      if (rise(slow) > 0 && lateMs.get(caller) === 0) {
         const gap = clamp(1 - rise(shift(callee, "spans.server.duration")) / rise(slow));
         const text = `${caller} waits ${formatDuration(slow.after)} for it instead of ${formatDuration(slow.before)}`;
         credit(
@@ -129,7 +162,7 @@ export const callGraph: Ranker = {
     }
     function passesOn(name: string): boolean {
       const up = rise(shift(name, "spans.server.duration"));
-      return up > 0 && waited(name, up) >= 0.5;
+      return up > 0 && lateMs.get(name) === 0 && waited(name, up) >= 0.5;
     }
   },
 };

@@ -1,7 +1,7 @@
 /** An entity's own series moved: research section 2, with the part its callees explain taken off. */
 import type { Evidence, Family } from "../../core/records.ts";
 import { shiftsAt } from "../shift.ts";
-import { type Ranker, type RankerResult, spoken, told } from "./ranker.ts";
+import { moved, type Ranker, type RankerResult, spoken } from "./ranker.ts";
 
 const FAMILY_WEIGHT: Readonly<Record<Family, number>> = {
   cpu: 1,
@@ -65,7 +65,7 @@ export const metricShift: Ranker = {
         .map((f) => {
           const s = view.series[f.series]!;
           const shift = shifts[f.series]!;
-          const text = `${s.name} went from ${told(s, shift.before)} to ${told(s, shift.after)}`;
+          const text = moved(s, shift);
           return { ranker: "metric-shift", score: Math.log1p(f.score), text, series: `${entity}/${s.name}` };
         });
       const against: Evidence[] =

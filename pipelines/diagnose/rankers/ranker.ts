@@ -1,6 +1,7 @@
 import { formatValue } from "../../core/format.ts";
 import type { Evidence } from "../../core/records.ts";
 import type { CaseSeries, CaseView } from "../case-view.ts";
+import type { Shift } from "../shift.ts";
 
 /** What one source of evidence says of one entity; `score` and its parts add up over rankers by weight. */
 export interface RankerResult {
@@ -17,9 +18,13 @@ export interface Ranker {
   rank(view: CaseView, onset: number): RankerResult[];
 }
 
-/** Value of a series for people. */
-export const told = (s: Pick<CaseSeries, "metric" | "unit">, value: number): string =>
-  Number.isFinite(value) ? formatValue(value, s.unit, s.metric) : "nothing";
+/** "NAME went from 3 % to 91 %"; a series whose level stayed but that jumped is told by its peak. */
+export function moved(s: CaseSeries, shift: Shift, verb: "went" | "is" = "went"): string {
+  const told = (v: number) => (Number.isFinite(v) ? formatValue(v, s.unit, s.metric) : "nothing");
+  const [before, after] = [told(shift.before), told(shift.after)];
+  if (before === after) return `${s.name} reaches ${told(shift.peak)}, usually ${before}`;
+  return verb === "is" ? `${s.name} is ${after} instead of ${before}` : `${s.name} went from ${before} to ${after}`;
+}
 
 /** Results with something to say, in canonical order. */
 export function spoken(results: Iterable<RankerResult>): RankerResult[] {
