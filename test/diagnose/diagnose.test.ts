@@ -48,7 +48,7 @@ describe("diagnose", () => {
       const d = diagnose(caseOf(make("busy", target, { seed }), 110));
       expect(d.suspects[0]?.name, JSON.stringify(d.suspects)).toBe(target);
       expect(d.inconclusive).toBe(false);
-      expect(d.suspects[0]?.for.map((e) => e.text).join()).toContain("though they answer no slower than before");
+      expect(d.suspects[0]?.for.map((e) => e.text).join()).toContain("which answer no slower than before");
     }
   });
 

@@ -85,7 +85,7 @@ export function make(
       for (const c of CALLS[s] as string[]) {
         const r = visit(c);
         // A caller whose event loop is taken sends late and reads late, whomever it calls.
-        const waitMs = r.ms + 1 + (st.late ? 15 * jitter(s) * (c === "store" ? 3 : 1) : 0);
+        const waitMs = r.ms + 1 + (st.late && c !== "inventory" ? 15 * jitter(s) : 0);
         ms += waitMs;
         ok *= 1 - r.error;
         edges.push({ caller: s, callee: c, calls: 40, errorRatio: r.error, durationMs: waitMs });

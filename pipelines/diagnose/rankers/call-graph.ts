@@ -64,9 +64,8 @@ export const callGraph: Ranker = {
       const ownLate = lateMs.get(name) as number;
       const own = rise(self) + ownLate;
       if (ownLate > 0) {
-        const called = [...new Set(callees.get(name))].sort();
-        const whom = called.length > 1 ? `all of ${list(called)}` : called.join();
-        const text = `it is late in its calls to ${whom}, though they answer no slower than before`;
+        const whom = list([...new Set(callees.get(name))].sort());
+        const text = `it is late in its calls to ${whom}, which answer no slower than before`;
         say(name, strength(total) * (0.3 + 0.7 * clamp(own / up)), text, `${name}/spans.server.duration`);
       } else if (own > 0 && strength(self) > 0) {
         const share = up > 0 ? clamp(own / up) : 1;
@@ -81,23 +80,22 @@ export const callGraph: Ranker = {
       say(name, -strength(total) * others * 0.75, text, `${name}/spans.server.duration`);
     }
     /**
-     * Extra time of its calls, ms a request, that no callee reports, if that is so for every callee: then the caller is
-     * late in sending and reading (its CPU or event loop is taken), and not each callee or the way to it. With a single
-     * callee the two look alike, unless the caller's CPU tells. 0 otherwise.
+     * Extra time of its calls, ms a request, that the callees do not report, if that is so for most of them or the
+     * caller's CPU is taken: then the caller is late in sending and reading, and not each callee or the way to it.
+     * 0 otherwise: of a single callee that hangs only its callers' waiting tells.
      */
     function late(name: string): number {
-      const called = [...new Set(callees.get(name))].filter((c) =>
-        Number.isFinite(shift(name, "spans.client.duration", c).before),
-      );
-      if (called.length === 0 || (called.length === 1 && !saturated(name))) return 0;
-      let ms = 0;
+      let [ms, unexplained] = [0, 0];
+      const called = new Set(callees.get(name));
       for (const callee of called) {
         const slow = shift(name, "spans.client.duration", callee);
         const unreported = rise(slow) - rise(shift(callee, "spans.server.duration"));
-        if (strength(slow) === 0 || unreported < 0.5 * rise(slow)) return 0;
+        if (strength(slow) === 0 || unreported < 0.5 * rise(slow)) continue;
+        unexplained += 1;
         ms += unreported * ratio(name, callee);
       }
-      return ms;
+      const most = unexplained >= 2 && 2 * unexplained > called.size;
+      return most || (unexplained > 0 && saturated(name)) ? ms : 0;
     }
     function saturated(name: string): boolean {
       return view.series.some((s, i) => {
