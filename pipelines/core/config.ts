@@ -40,6 +40,21 @@ const journal = z.strictObject({
   path: z.string(),
 });
 
+const kafka = z.strictObject({
+  kind: z.literal("kafka").describe("Read what topics hold, from their beginning to what is their end at the start."),
+  brokers: z.array(z.string().min(1)).min(1),
+  topics: z.array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) })).min(1),
+  ssl: z.boolean().optional(),
+  sasl: z
+    .strictObject({
+      mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
+      username: z.string().min(1),
+      passwordEnv: z.string().min(1).describe("Name of the environment variable that holds the password."),
+    })
+    .optional(),
+  onOffsetLost: z.enum(["fail", "earliest"]).default("fail").describe("When retention has deleted what comes next."),
+});
+
 const target = z.strictObject({
   name: z.string().min(1).describe("As the supervisor calls it."),
   entity: z.string().optional().describe("As diagnoses call it, where that differs."),
@@ -50,7 +65,7 @@ export const configSchema = z.strictObject({
   system: z.string().min(1).default("default").describe("Name of the environment or tenant; incidents belong to one."),
   dataDir: z.string().min(1).default(".faultwright").describe("Where journal, state, reports and the store live."),
   sources: z
-    .array(z.discriminatedUnion("kind", [otlp, files, journal]))
+    .array(z.discriminatedUnion("kind", [otlp, files, journal, kafka]))
     .min(1)
     .default([otlp.parse({ kind: "otlp-http" })]),
   windows: z

@@ -7,6 +7,7 @@ import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
+import { PipelineError } from "../core/errors.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
@@ -58,6 +59,7 @@ export async function stream({ config, clock, log, replay = false }: StreamOptio
     for (const source of config.sources) {
       if (source.kind === "files") for (const path of source.paths) sources.push(fileSource({ path }));
       else if (source.kind === "journal") sources.push(await openJournal({ dir: source.path, readOnly: true, clock }));
+      else if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
       else if (!journal) {
         journal = await openJournal({ dir: join(config.dataDir, "journal"), clock });
         sources.push(journal);
@@ -67,6 +69,27 @@ export async function stream({ config, clock, log, replay = false }: StreamOptio
     return await start(config, clock, log, replay, store, sources, journal, closers);
   } catch (error) {
     for (const close of closers) await close().catch(() => {});
+    throw error;
+  }
+}
+
+/** Loaded late: who has no Kafka does not pay for its client. */
+async function kafkaSources(source: Extract<Config["sources"][number], { kind: "kafka" }>, log: Logger) {
+  const { kafkajsTransport } = await import("../runtime/kafka/kafkajs-transport.ts");
+  const { topicRange } = await import("../runtime/kafka/topic-range.ts");
+  const { brokers, ssl, sasl, topics, onOffsetLost } = source;
+  const password = sasl && process.env[sasl.passwordEnv];
+  if (sasl && password === undefined)
+    throw new PipelineError("CONFIG_INVALID", "sasl.passwordEnv", { detail: `${sasl.passwordEnv} is not set` });
+  const transport = kafkajsTransport({
+    brokers,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl ? { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: password as string } } : {}),
+  });
+  try {
+    return await topicRange({ transport, topics, onOffsetLost, onWarning: (text) => log.warn(text) });
+  } catch (error) {
+    await transport.close();
     throw error;
   }
 }

@@ -1,0 +1,197 @@
+/** kafkajs behind our interface: the only file that knows it. */
+import { randomUUID } from "node:crypto";
+import { type Admin, CompressionTypes, type Consumer, Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
+import { PipelineError } from "../../core/errors.ts";
+import type { FetchedRecord, OffsetRange, Reader, Transport, TransportOptions } from "./transport.ts";
+
+const BUFFER_BYTES = 8 * 1024 * 1024;
+/** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
+const RETRY = { initialRetryTime: 20, retries: 8 };
+/** Leaving a group waits for the fetch in flight. */
+const MAX_WAIT_MS = 200;
+
+const failed = (where: string, cause: unknown): PipelineError => {
+  if (cause instanceof PipelineError) return cause;
+  const { name, message, retriable = true } = cause as Error & { retriable?: boolean };
+  // kafkajs has given up on what could be tried again; we may not.
+  const again = retriable || name === "KafkaJSNumberOfRetriesExceeded";
+  return new PipelineError("SOURCE_UNREADABLE", where, { detail: message, retriable: again, cause });
+};
+
+/** Connects when first used. */
+export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl }: TransportOptions): Transport {
+  const where = `kafka:${brokers.join(",")}`;
+  const kafka = new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    // The three mechanisms share a shape that kafkajs types one by one.
+    ...(sasl ? { sasl: sasl as Extract<typeof sasl & { mechanism: "plain" }, object> } : {}),
+    connectionTimeout: 5000,
+    retry: RETRY,
+    logLevel: logLevel.NOTHING, // what matters arrives as an error; rebalances are logged as errors too
+  });
+  let admin: Promise<Admin> | undefined;
+  let producer: Promise<Producer> | undefined;
+  const readers = new Set<Reader>();
+  const connected = async <T extends { connect(): Promise<void> }>(client: T): Promise<T> => {
+    await client.connect();
+    return client;
+  };
+  const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+    work().catch((error: unknown) => {
+      throw failed(where, error);
+    });
+  const administer = () => {
+    admin ??= connected(kafka.admin({ retry: RETRY }));
+    admin.catch(() => {
+      admin = undefined;
+    });
+    return admin;
+  };
+
+  return {
+    offsets: (topic) =>
+      guarded(async () => {
+        const client = await administer();
+        const topics = await client.listTopics();
+        if (!topics.includes(topic)) {
+          const shown = topics.filter((t) => !t.startsWith("__")).sort();
+          throw new PipelineError("SOURCE_UNREADABLE", `${where}/${topic}`, {
+            detail: "no such topic",
+            hint: shown.length > 0 ? `there are ${shown.slice(0, 20).join(", ")}` : "the broker has no topics",
+          });
+        }
+        const out = new Map<number, OffsetRange>();
+        for (const { partition, low, high } of await client.fetchTopicOffsets(topic))
+          out.set(partition, { low: BigInt(low), high: BigInt(high) });
+        return new Map([...out].sort(([a], [b]) => a - b));
+      }),
+    reader: (topics, { bufferBytes = BUFFER_BYTES } = {}) =>
+      guarded(async () => {
+        // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
+        const groupId = `${clientId}-reader-${randomUUID()}`;
+        const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: MAX_WAIT_MS, retry: RETRY });
+        const reader = await startReader(consumer, topics, bufferBytes, where);
+        const own: Reader = {
+          take: reader.take,
+          close: async () => {
+            readers.delete(own);
+            await reader.close();
+            await (await administer()).deleteGroups([groupId]).catch(() => {});
+          },
+        };
+        readers.add(own);
+        return own;
+      }),
+    produce: (topic, records) =>
+      guarded(async () => {
+        producer ??= connected(
+          kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner, retry: RETRY }),
+        );
+        const messages = records.map(({ key, value, partition, timestampMs }) => ({
+          key: key ? Buffer.from(key) : null,
+          value: value ? Buffer.from(value) : null,
+          ...(partition === undefined ? {} : { partition }),
+          ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+        }));
+        await (await producer).send({ topic, messages, acks: -1, compression: CompressionTypes.GZIP });
+      }),
+    async close() {
+      for (const r of [...readers]) await r.close().catch(() => {});
+      const clients = await Promise.allSettled([admin, producer]);
+      for (const c of clients) if (c.status === "fulfilled") await c.value?.disconnect();
+    },
+  };
+}
+
+interface Buffered {
+  records: FetchedRecord[];
+  bytes: number;
+  /** Where the buffer ends, and how far it has been taken; undefined until somebody has asked for this partition. */
+  next: bigint | undefined;
+  taken: bigint | undefined;
+  wake: () => void;
+}
+
+async function startReader(consumer: Consumer, topics: readonly string[], bufferBytes: number, where: string) {
+  const parts = new Map<string, Buffered>();
+  const partOf = (topic: string, partition: number): Buffered => {
+    const id = `${topic}/${partition}`;
+    const known = parts.get(id) ?? { records: [], bytes: 0, next: undefined, taken: undefined, wake: () => {} };
+    parts.set(id, known);
+    return known;
+  };
+  let crash: Error | undefined;
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (payload.restart) return;
+    crash = payload.error;
+    for (const p of parts.values()) p.wake();
+  });
+  const joined = new Promise<void>((resolve) => {
+    const off = consumer.on(consumer.events.GROUP_JOIN, () => {
+      off();
+      resolve();
+    });
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch, pause, isStale }) => {
+      const part = partOf(batch.topic, batch.partition);
+      // Nobody has said where to begin, or a seek came between: what is here is not what was asked for.
+      if (part.next === undefined || isStale()) {
+        if (part.next === undefined) pause();
+        return;
+      }
+      const end = BigInt(batch.lastOffset()) + 1n;
+      for (const m of batch.messages) {
+        const offset = BigInt(m.offset);
+        if (offset < part.next) continue; // a fetch begins with the whole batch that holds the offset
+        part.records.push({ offset, timestampMs: Number(m.timestamp), key: m.key, value: m.value });
+        part.bytes += (m.key?.length ?? 0) + (m.value?.length ?? 0) + 100;
+      }
+      if (end > part.next) part.next = end;
+      if (part.bytes >= bufferBytes) pause();
+      part.wake();
+    },
+  });
+  await joined;
+
+  return {
+    async take(topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number) {
+      const part = partOf(topic, partition);
+      if (part.taken !== offset) {
+        Object.assign(part, { records: [], bytes: 0, next: offset, taken: offset });
+        consumer.seek({ topic, partition, offset: String(offset) });
+        consumer.resume([{ topic, partitions: [partition] }]);
+      }
+      if (part.records.length === 0) {
+        const began = part.next;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, waitMs);
+          part.wake = () => {
+            if (part.records.length === 0 && part.next === began && crash === undefined) return;
+            clearTimeout(timer);
+            resolve();
+          };
+          part.wake();
+        });
+      }
+      if (crash) throw failed(`${where}/${topic}/${partition}@${offset}`, crash);
+      let [count, bytes] = [0, 0];
+      while (count < part.records.length && (count === 0 || bytes < maxBytes)) {
+        const r = part.records[count++] as FetchedRecord;
+        bytes += (r.key?.length ?? 0) + (r.value?.length ?? 0) + 100;
+      }
+      const records = part.records.splice(0, count);
+      part.bytes -= bytes;
+      if (part.bytes < bufferBytes / 2) consumer.resume([{ topic, partitions: [partition] }]);
+      const nextOffset = part.records[0]?.offset ?? (part.next as bigint);
+      part.taken = nextOffset;
+      return { records, nextOffset };
+    },
+    close: () => consumer.disconnect(),
+  };
+}

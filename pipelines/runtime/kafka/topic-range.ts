@@ -1,0 +1,112 @@
+/** What the partitions of topics hold, as sources: a past range, read like files. */
+import { PipelineError } from "../../core/errors.ts";
+import type { RawRecord } from "../../core/records.ts";
+import type { Source } from "../../core/source.ts";
+import type { OffsetRange, Reader, Transport } from "./transport.ts";
+
+export interface TopicRangeOptions {
+  readonly transport: Transport;
+  readonly topics: readonly { readonly name: string; readonly format: string }[];
+  /** What to do when retention has deleted the offset to go on from: stop with an error, or begin at the earliest. */
+  readonly onOffsetLost: "fail" | "earliest";
+  readonly onWarning?: (text: string) => void;
+}
+
+const WAIT_MS = 1000;
+
+/**
+ * A source for each partition, from its first record to what was its last when this was called, so that a run ends and
+ * a run over the same range is the same run. Positions are offsets, and are committed with state and outputs: each
+ * record counts exactly once, whatever the group's offsets say. Throws SOURCE_UNREADABLE.
+ */
+export async function topicRange({ transport, topics, ...options }: TopicRangeOptions): Promise<Source[]> {
+  const found: [{ name: string; format: string }, number, OffsetRange][] = [];
+  for (const topic of topics)
+    for (const [partition, range] of await transport.offsets(topic.name)) found.push([topic, partition, range]);
+  let reader: Promise<Reader> | undefined;
+  const open = () => {
+    reader ??= transport.reader(topics.map((t) => t.name));
+    return reader;
+  };
+  let left = found.length;
+  const release = async () => {
+    left -= 1;
+    if (left === 0) await transport.close();
+  };
+  return found.map(([topic, partition, range]) => partitionSource({ topic, partition, range, open, release, options }));
+}
+
+interface Part {
+  readonly topic: { readonly name: string; readonly format: string };
+  readonly partition: number;
+  readonly range: OffsetRange;
+  readonly open: () => Promise<Reader>;
+  readonly release: () => Promise<void>;
+  readonly options: Pick<TopicRangeOptions, "onOffsetLost" | "onWarning">;
+}
+
+function partitionSource({ topic, partition, range, open, release, options }: Part): Source {
+  const name = `kafka:${topic.name}/${partition}`;
+  /** Further than any record where the range ends in markers or deleted records. */
+  let reached = { after: range.low, next: range.low };
+  let closed = false;
+
+  const offsetOf = (position: string | undefined): bigint => {
+    if (position === undefined) return range.low;
+    if (!/^\d{1,19}$/.test(position))
+      throw new PipelineError("STATE_MISMATCH", name, { detail: `${position.slice(0, 40)} is not an offset` });
+    const offset = BigInt(position);
+    if (offset >= range.low) return offset;
+    const text = `offset ${offset} is gone, the topic begins at ${range.low}`;
+    if (options.onOffsetLost === "fail")
+      throw new PipelineError("SOURCE_UNREADABLE", name, {
+        detail: text,
+        hint: "longer retention, or onOffsetLost: earliest to go on with a gap",
+      });
+    options.onWarning?.(`${name}: ${text}`);
+    return range.low;
+  };
+  const ahead = (offset: bigint) => (reached.after === offset && reached.next > offset ? reached.next : offset);
+
+  return {
+    name,
+    async read(position, maxBytes) {
+      const from = offsetOf(position);
+      const records: RawRecord[] = [];
+      for (let at = ahead(from); records.length === 0 && at < range.high; ) {
+        const { records: fetched, nextOffset } = await (await open()).take(
+          topic.name,
+          partition,
+          at,
+          maxBytes,
+          WAIT_MS,
+        );
+        for (const { offset, timestampMs, value } of fetched) {
+          // A tombstone says nothing; the position moves on with the next record.
+          if (value === null || offset >= range.high) continue;
+          records.push({
+            source: name,
+            position: String(offset + 1n),
+            // The record's own time, not ours: a second run over the range sees the same arrival.
+            ingestTimeMs: timestampMs,
+            format: topic.format,
+            value,
+          });
+        }
+        if (nextOffset === at) break;
+        at = nextOffset;
+        const last = records.at(-1);
+        reached = { after: last ? BigInt(last.position) : from, next: at };
+      }
+      return records;
+    },
+    async finished(position) {
+      return ahead(offsetOf(position)) >= range.high;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await release();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** What the runtime needs of Kafka: offsets, a reader, a producer. One file speaks to a client library, behind this. */
+
+export interface TransportOptions {
+  readonly brokers: readonly string[];
+  readonly clientId?: string;
+  readonly ssl?: boolean;
+  readonly sasl?: {
+    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+    readonly username: string;
+    readonly password: string;
+  };
+}
+
+export interface FetchedRecord {
+  readonly offset: bigint;
+  /** As the topic is set up: when it was created, or when the broker appended it. */
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  /** null is a tombstone. */
+  readonly value: Uint8Array | null;
+}
+
+/** Committed records only. The end is what the next fetch would begin at: markers and aborted records are passed over. */
+export interface Fetched {
+  readonly records: readonly FetchedRecord[];
+  readonly nextOffset: bigint;
+}
+
+/** Reads single partitions from offsets that the caller keeps; nothing is ever committed to the group. */
+export interface Reader {
+  /**
+   * About `maxBytes` of records from `offset` on; waits up to `waitMs` for the first. Reading on from the last
+   * `nextOffset` is sequential, any other offset seeks. Holds at most `bufferBytes` and one fetch for each partition.
+   */
+  take(topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number): Promise<Fetched>;
+  close(): Promise<void>;
+}
+
+export interface OffsetRange {
+  readonly low: bigint;
+  /** One past the last. */
+  readonly high: bigint;
+}
+
+/** Throws PipelineError SOURCE_UNREADABLE, retriable where the broker may come back. */
+export interface Transport {
+  /** By partition. @throws PipelineError naming the topics there are when this one is missing */
+  offsets(topic: string): Promise<ReadonlyMap<number, OffsetRange>>;
+  reader(topics: readonly string[], options?: { bufferBytes?: number }): Promise<Reader>;
+  /** Resolves when all in-sync replicas have them. */
+  produce(
+    topic: string,
+    records: readonly { key?: Uint8Array | null; value: Uint8Array | null; partition?: number; timestampMs?: number }[],
+  ): Promise<void>;
+  close(): Promise<void>;
+}
