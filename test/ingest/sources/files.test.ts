@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import type { RawRecord } from "../../../pipelines/core/records.ts";
 import { fileSource } from "../../../pipelines/ingest/sources/files.ts";
+import { checkSource } from "../../conformance/source.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "files-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -36,6 +37,10 @@ async function readAll(path: string, maxBytes: number, from?: string): Promise<R
 const same = (records: RawRecord[]) => records.map((r) => ({ ...r, value: Buffer.from(r.value).toString() }));
 
 describe.each([plain, packed])("%s", (path) => {
+  it("keeps the laws of a source", async () => {
+    await checkSource(async () => fileSource({ path, chunkBytes: 700 }));
+  });
+
   it("gives the same records whatever maxBytes, and from any position", async () => {
     const all = same(await readAll(path, 1));
     expect(all.length).toBeGreaterThan(10);
