@@ -1,6 +1,7 @@
 /** Every decoder by the format name that records carry. */
 import type { Decoder } from "../../core/signals.ts";
 import { csv } from "./csv.ts";
+import { influx } from "./influx.ts";
 import { jsonl } from "./jsonl.ts";
 import { otlpLogsJson } from "./otlp-logs-json.ts";
 import { otlpLogsProto } from "./otlp-logs-proto.ts";
@@ -18,6 +19,7 @@ export const decoders = {
   "otlp-traces-json": otlpTracesJson,
   csv,
   jsonl,
+  influx,
 } satisfies Record<string, Decoder>;
 
 export type DecoderName = keyof typeof decoders;
