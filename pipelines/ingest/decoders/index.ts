@@ -9,6 +9,9 @@ import { otlpMetricsJson } from "./otlp-metrics-json.ts";
 import { otlpMetricsProto } from "./otlp-metrics-proto.ts";
 import { otlpTracesJson } from "./otlp-traces-json.ts";
 import { otlpTracesProto } from "./otlp-traces-proto.ts";
+import { prometheusJson } from "./prometheus-json.ts";
+import { telegrafJson } from "./telegraf-json.ts";
+import { vectorJson } from "./vector-json.ts";
 
 export const decoders = {
   "otlp-metrics-proto": otlpMetricsProto,
@@ -20,6 +23,9 @@ export const decoders = {
   csv,
   jsonl,
   influx,
+  "telegraf-json": telegrafJson,
+  "prometheus-json": prometheusJson,
+  "vector-json": vectorJson,
 } satisfies Record<string, Decoder>;
 
 export type DecoderName = keyof typeof decoders;

@@ -7,9 +7,9 @@
  */
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import { attempt, BadRow } from "./otlp-json.ts";
-import { linesOf, resourceOf, textOf } from "./plain.ts";
+import { linesOf, textOf } from "./plain.ts";
+import { fieldName, type Tagged, taggedPoints } from "./tagged.ts";
 
-const SERVICE_TAGS = ["service", "service.name", "service_name"];
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const INTEGER = /^[+-]?\d+[iu]$/;
 const TRUE = /^(t|T|true|True|TRUE)$/;
@@ -31,26 +31,21 @@ function oneLine(line: string, record: { source: string; ingestTimeMs: number },
   const [name = "", ...tags] = split(head, ",");
   const measurement = unescaped(name);
   if (measurement === "") throw new BadRow("no measurement");
-  const attributes: Record<string, string> = {};
-  let [service, host] = ["", ""];
-  for (const tag of tags) {
-    const [key, value] = pair(tag, "tag");
-    if (SERVICE_TAGS.includes(key)) service = unescaped(value);
-    else if (key === "host") host = unescaped(value);
-    else attributes[key] = unescaped(value);
-  }
+  const attributes = Object.fromEntries(
+    tags.map((tag) => {
+      const [key, value] = pair(tag, "tag");
+      return [key, unescaped(value)];
+    }),
+  );
   const timeMs = time === "" ? record.ingestTimeMs : timeOf(time);
-  const values = split(fields, ",").map((f) => pair(f, "field"));
-  const entityId = sink.entity(resourceOf(service, host, "", record.source), values.length);
-  for (const [key, text] of values) {
+  const points: Tagged[] = [];
+  for (const [key, text] of split(fields, ",").map((f) => pair(f, "field"))) {
     if (text.startsWith('"')) continue;
     const value = numberOf(text);
     if (value === undefined) sink.reject("DECODE_BAD_FIELD", `field ${key}: not a number`);
-    else {
-      const metric = key === "value" ? measurement : `${measurement}.${key}`;
-      sink.point(sink.series(entityId, metric, "", "gauge", attributes), timeMs, 0, value);
-    }
+    else points.push({ metric: fieldName(measurement, key), kind: "gauge", value });
   }
+  taggedPoints(attributes, timeMs, points, record, sink);
 }
 
 function pair(text: string, what: string): [key: string, value: string] {

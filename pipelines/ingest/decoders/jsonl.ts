@@ -7,13 +7,13 @@ import { PipelineError } from "../../core/errors.ts";
 import type { RawRecord } from "../../core/records.ts";
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import type { Attributes, SeriesKind } from "../../core/tables.ts";
-import { attempt, BadRow, isObject, type JsonObject, toDouble } from "./otlp-json.ts";
+import { attributesOf, eachLine, plainText } from "./json-lines.ts";
+import { BadRow, type JsonObject, toDouble } from "./otlp-json.ts";
 import { logsFromJson } from "./otlp-logs-json.ts";
 import { metricsFromJson } from "./otlp-metrics-json.ts";
 import { idOf, severityOf } from "./otlp-rows.ts";
 import { tracesFromJson } from "./otlp-traces-json.ts";
-import { linesOf, resourceOf, textOf, timeOf } from "./plain.ts";
-import { MAX_DEPTH } from "./protobuf-reader.ts";
+import { resourceOf, timeOf } from "./plain.ts";
 
 const TIME_KEYS = ["timestamp", "time", "timeMs", "ts", "@timestamp"];
 const POINT_KINDS: readonly string[] = ["gauge", "counter", "delta"] satisfies SeriesKind[];
@@ -21,22 +21,9 @@ const POINT_KINDS: readonly string[] = ["gauge", "counter", "delta"] satisfies S
 export const jsonl: Decoder = {
   name: "jsonl",
   decode(record, into) {
-    for (const line of linesOf(textOf(record))) {
-      const row = parsed(line);
-      if (row === undefined) into.reject("DECODE_BAD_JSON", "a line is not a JSON object");
-      else attempt(into, () => oneLine(row, record, into));
-    }
+    eachLine(record, into, (row) => oneLine(row, record, into));
   },
 };
-
-function parsed(line: string): JsonObject | undefined {
-  try {
-    const v: unknown = JSON.parse(line);
-    return isObject(v) ? v : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 function oneLine(row: JsonObject, record: RawRecord, sink: SignalSink): void {
   if (row.resourceMetrics !== undefined || row.resourceLogs !== undefined || row.resourceSpans !== undefined) {
@@ -85,26 +72,3 @@ function log(row: JsonObject, body: string, record: RawRecord, sink: SignalSink)
 
 const resource = (row: JsonObject, record: RawRecord): Attributes =>
   resourceOf(plainText(row.service), plainText(row.host), plainText(row.entity), record.source);
-
-function attributesOf(v: unknown): Attributes {
-  if (v === undefined || v === null) return {};
-  if (!isObject(v)) throw new BadRow("attributes is not an object");
-  const out: Record<string, string> = {};
-  for (const k of Object.keys(v)) out[k] = plainText(v[k]);
-  return out;
-}
-
-/** Any JSON value as a string: strings as they are, nothing as '', the rest as JSON. */
-function plainText(v: unknown): string {
-  if (v === undefined || v === null) return "";
-  if (typeof v === "string") return v;
-  checkDepth(v, 0);
-  return JSON.stringify(v);
-}
-
-// JSON.stringify calls itself for every level, and a line may hold more levels than the stack.
-function checkDepth(v: unknown, depth: number): void {
-  if (typeof v !== "object" || v === null) return;
-  if (depth > MAX_DEPTH) throw new BadRow("values nest too deep");
-  for (const inner of Object.values(v)) checkDepth(inner, depth + 1);
-}
