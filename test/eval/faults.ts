@@ -101,7 +101,8 @@ const rows = faults.map((fault) => {
   ].join(" | ")} |`;
 });
 const quietSeconds = Number(values["quiet-seconds"]);
-const quiet = quietSeconds > 0 ? (await demo("none", 1, "--quiet-seconds", String(quietSeconds))).outcome : undefined;
+const watched = quietSeconds > 0 ? await demo("none", 1, "--quiet-seconds", String(quietSeconds)) : undefined;
+const quiet = watched?.outcome as unknown as { incidents: unknown[] } | undefined;
 const rss = all.map((r) => r.outcome?.figures.pipelinePeakRssBytes ?? 0);
 const text = `# The seven faults
 
@@ -114,6 +115,6 @@ ${rows.join("\n")}
 
 A run takes ${secondsOf(all.map((r) => r.seconds * 1000))} s (median) from start to verified repair, 60 s of it learning what is normal.
 Peak resident memory of the pipeline process: ${Math.round(Math.max(...rss) / 1048576)} MiB.
-${quiet ? `\n${quietSeconds} s without a fault: ${quiet.figures.falseIncidentsBefore} incidents.\n` : ""}`;
+${quiet ? `\n${quietSeconds} s without a fault: ${quiet.incidents.length} incidents.\n` : ""}`;
 process.stdout.write(text);
 if (values.out) writeFileSync(values.out, text);
