@@ -11,6 +11,7 @@ import { PipelineError } from "../core/errors.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
+import { decoders } from "../ingest/decoders/index.ts";
 import { fileSource } from "../ingest/sources/files.ts";
 import { otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { actionAdapters } from "../recover/actions/index.ts";
@@ -78,6 +79,12 @@ async function kafkaSources(source: Extract<Config["sources"][number], { kind: "
   const { kafkajsTransport } = await import("../runtime/kafka/kafkajs-transport.ts");
   const { topicRange } = await import("../runtime/kafka/topic-range.ts");
   const { brokers, ssl, sasl, topics, onOffsetLost } = source;
+  const unknown = topics.find((t) => !Object.hasOwn(decoders, t.format));
+  if (unknown)
+    throw new PipelineError("CONFIG_INVALID", `format of topic ${unknown.name}`, {
+      detail: `there is no decoder ${unknown.format}`,
+      hint: `there are ${Object.keys(decoders).join(", ")}`,
+    });
   const password = sasl && process.env[sasl.passwordEnv];
   if (sasl && password === undefined)
     throw new PipelineError("CONFIG_INVALID", "sasl.passwordEnv", { detail: `${sasl.passwordEnv} is not set` });

@@ -64,9 +64,9 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const startIfOpen = (timeMs: number): number | undefined => windowAt(timeMs)?.startMs;
 
   return {
-    /** Names a source that is about to be read; the watermark waits for it. */
+    /** Names a source that is about to be read, for the first time or again after it left; the watermark waits for it. */
     join(source: string): void {
-      if (!clocks.has(source)) clocks.set(source, 0);
+      if (!Number.isFinite(clocks.get(source))) clocks.set(source, 0);
     },
     /** A source that has nothing more to say holds nobody up. */
     leave(source: string): void {

@@ -19,9 +19,12 @@ const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "fau
 
 export interface Broker {
   readonly bootstrap: string;
+  /** That of the last start. */
   readonly pid: number;
   /** `SIGKILL` for chaos; by default it shuts down in order. Removes its data. */
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** kill -9, `downMs` of nothing, and a start at the same address with the same data. */
+  restart(downMs?: number): Promise<void>;
 }
 
 /** Why there can be no broker here; undefined when there can. */
@@ -38,6 +41,15 @@ export function brokerMissing(): string | undefined {
   return existsSync(cache) || works("mvn", "-version")
     ? undefined
     : "mvn is not installed (it fetches the broker once)";
+}
+
+/** For `describe.skipIf`: says on stderr that Kafka goes untested; in CI that is an error. */
+export function skipWithoutBroker(): boolean {
+  const missing = brokerMissing();
+  if (missing === undefined) return false;
+  if (process.env.CI === "true") throw new Error(`no Kafka broker: ${missing}`);
+  process.stderr.write(`\nNOT TESTED: Kafka, because ${missing}\n\n`);
+  return true;
 }
 
 async function jars(): Promise<string> {
@@ -66,8 +78,8 @@ const freePort = () =>
     });
   });
 
-/** Ready to serve when it resolves. */
-export async function startBroker(): Promise<Broker> {
+/** Ready to serve when it resolves. `settings` are more lines of server.properties. */
+export async function startBroker(settings: readonly string[] = []): Promise<Broker> {
   const classpath = await jars();
   const dir = mkdtempSync(join(tmpdir(), "faultwright-broker-"));
   const [port, controller] = [await freePort(), await freePort()];
@@ -90,6 +102,7 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.retention.check.interval.ms=1000
 log.segment.delete.delay.ms=100
+${settings.join("\n")}
 `,
   );
   const log4j = join(dir, "log4j2.properties");
@@ -101,16 +114,50 @@ log.segment.delete.delay.ms=100
     clean();
     throw error;
   });
-  const child = spawn("java", [...java, "kafka.Kafka", properties], { stdio: "ignore" });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 15_000);
-    await ended;
-    clearTimeout(timer);
+  const bootstrap = `127.0.0.1:${port}`;
+  let server = launch([...java, "kafka.Kafka", properties]);
+  let stopped = false;
+  const stop = async (signal?: NodeJS.Signals) => {
+    stopped = true; // also a restart that is on its way
+    await server.end(signal);
     clean();
   };
-  const bootstrap = `127.0.0.1:${port}`;
+  await ready(bootstrap, server.ended).catch(async (error) => {
+    await stop("SIGKILL");
+    throw error;
+  });
+  return {
+    bootstrap,
+    get pid() {
+      return server.pid;
+    },
+    stop,
+    async restart(downMs = 0) {
+      await server.end("SIGKILL");
+      await new Promise((resolve) => setTimeout(resolve, downMs));
+      if (stopped) return;
+      server = launch([...java, "kafka.Kafka", properties]);
+      await ready(bootstrap, server.ended);
+    },
+  };
+}
+
+function launch(args: readonly string[]) {
+  const child = spawn("java", args, { stdio: "ignore" });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  return {
+    pid: child.pid as number,
+    ended,
+    async end(signal: NodeJS.Signals = "SIGTERM") {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill("SIGKILL"), 15_000);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function ready(bootstrap: string, ended: Promise<void>): Promise<void> {
   const admin = new Kafka({
     brokers: [bootstrap],
     logLevel: logLevel.NOTHING,
@@ -120,16 +167,12 @@ log.segment.delete.delay.ms=100
     await Promise.race([
       admin.connect().then(() => admin.listTopics()),
       ended.then(() => {
-        throw new Error(`the broker ended with ${child.exitCode}`);
+        throw new Error("the broker ended while it was starting");
       }),
     ]);
-  } catch (error) {
-    await stop("SIGKILL");
-    throw error;
   } finally {
     await admin.disconnect();
   }
-  return { bootstrap, pid: child.pid as number, stop };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -75,8 +75,11 @@ export function engine(options: EngineOptions) {
         const chunks = await store.state(`${stage.name}.v${stage.version}`);
         if (chunks.size > 0) stage.restore(chunks);
       }
-      for (const s of sources) head.join(s.name);
-      for (const s of sources) if (head.clockOf(s.name) === Number.POSITIVE_INFINITY) ended.add(s.name);
+      for (const s of sources) {
+        const over = head.clockOf(s.name) === Number.POSITIVE_INFINITY;
+        if (over && !(s.grows && !(await s.finished(positions.get(s.name))))) ended.add(s.name);
+        else head.join(s.name);
+      }
     },
     positionOf: (source: string) => positions.get(source),
     /** Reads and processes until there is nothing more now; true when all sources have ended. */

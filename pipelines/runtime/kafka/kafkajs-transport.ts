@@ -9,6 +9,10 @@ const BUFFER_BYTES = 8 * 1024 * 1024;
 const RETRY = { initialRetryTime: 20, retries: 8 };
 /** Leaving a group waits for the fetch in flight. */
 const MAX_WAIT_MS = 200;
+/** After a broker's death its coordinator waits for the member it knew for this long. The group is ours alone. */
+const SESSION_MS = 10_000;
+/** A broker that has just started refuses groups for a moment. */
+const JOIN_MS = 30_000;
 
 const failed = (where: string, cause: unknown): PipelineError => {
   if (cause instanceof PipelineError) return cause;
@@ -71,8 +75,17 @@ export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl 
       guarded(async () => {
         // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
         const groupId = `${clientId}-reader-${randomUUID()}`;
-        const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: MAX_WAIT_MS, retry: RETRY });
-        const reader = await startReader(consumer, topics, bufferBytes, where);
+        const consumer = kafka.consumer({
+          groupId,
+          maxWaitTimeInMs: MAX_WAIT_MS,
+          sessionTimeout: SESSION_MS,
+          heartbeatInterval: SESSION_MS / 4,
+          retry: RETRY,
+        });
+        const reader = await startReader(consumer, topics, bufferBytes, where).catch(async (error) => {
+          await consumer.disconnect();
+          throw error;
+        });
         const own: Reader = {
           take: reader.take,
           close: async () => {
@@ -122,17 +135,46 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
     parts.set(id, known);
     return known;
   };
+  /** kafkajs refuses these while it is between two groups; joining steers anew. */
+  const steer = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      if (!/Consumer group was not initialized/.test((error as Error).message)) throw error;
+    }
+  };
   let crash: Error | undefined;
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (payload.restart) return;
-    crash = payload.error;
-    for (const p of parts.values()) p.wake();
-  });
-  const joined = new Promise<void>((resolve) => {
-    const off = consumer.on(consumer.events.GROUP_JOIN, () => {
-      off();
+  let refused = new Error(`no group within ${JOIN_MS} ms`);
+  const joined = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(refused), JOIN_MS).unref();
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      refused = payload.error;
+      if (payload.restart) return;
+      crash = payload.error;
+      clearTimeout(timer);
+      reject(crash); // means nothing once it has joined
+      for (const p of parts.values()) p.wake();
+    });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      for (const [topic, partitions] of Object.entries(payload.memberAssignment))
+        for (const partition of partitions) {
+          const { next, bytes } = partOf(topic, partition);
+          if (next !== undefined) consumer.seek({ topic, partition, offset: String(next) });
+          if (next === undefined || bytes >= bufferBytes) consumer.pause([{ topic, partitions: [partition] }]);
+        }
+      clearTimeout(timer);
       resolve();
     });
+  });
+  joined.catch(() => {});
+  // Batches of nothing but markers and aborted records are not handed out: they are seen only here.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    if (payload.batchSize > 0) return;
+    const part = partOf(payload.topic, payload.partition);
+    const [first, end] = [BigInt(payload.firstOffset ?? payload.lastOffset), BigInt(payload.lastOffset) + 1n];
+    if (part.next === undefined || first > part.next || end <= part.next) return;
+    part.next = end;
+    part.wake();
   });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
@@ -141,10 +183,7 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
     eachBatch: async ({ batch, pause, isStale }) => {
       const part = partOf(batch.topic, batch.partition);
       // Nobody has said where to begin, or a seek came between: what is here is not what was asked for.
-      if (part.next === undefined || isStale()) {
-        if (part.next === undefined) pause();
-        return;
-      }
+      if (part.next === undefined || isStale()) return;
       const end = BigInt(batch.lastOffset()) + 1n;
       for (const m of batch.messages) {
         const offset = BigInt(m.offset);
@@ -164,8 +203,10 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
       const part = partOf(topic, partition);
       if (part.taken !== offset) {
         Object.assign(part, { records: [], bytes: 0, next: offset, taken: offset });
-        consumer.seek({ topic, partition, offset: String(offset) });
-        consumer.resume([{ topic, partitions: [partition] }]);
+        steer(() => {
+          consumer.seek({ topic, partition, offset: String(offset) });
+          consumer.resume([{ topic, partitions: [partition] }]);
+        });
       }
       if (part.records.length === 0) {
         const began = part.next;
@@ -187,7 +228,7 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
       }
       const records = part.records.splice(0, count);
       part.bytes -= bytes;
-      if (part.bytes < bufferBytes / 2) consumer.resume([{ topic, partitions: [partition] }]);
+      if (part.bytes < bufferBytes / 2) steer(() => consumer.resume([{ topic, partitions: [partition] }]));
       const nextOffset = part.records[0]?.offset ?? (part.next as bigint);
       part.taken = nextOffset;
       return { records, nextOffset };

@@ -2,7 +2,7 @@
 import { PipelineError } from "../../core/errors.ts";
 import type { RawRecord } from "../../core/records.ts";
 import type { Source } from "../../core/source.ts";
-import type { OffsetRange, Reader, Transport } from "./transport.ts";
+import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
 
 export interface TopicRangeOptions {
   readonly transport: Transport;
@@ -26,6 +26,9 @@ export async function topicRange({ transport, topics, ...options }: TopicRangeOp
   let reader: Promise<Reader> | undefined;
   const open = () => {
     reader ??= transport.reader(topics.map((t) => t.name));
+    reader.catch(() => {
+      reader = undefined;
+    });
     return reader;
   };
   let left = found.length;
@@ -33,7 +36,10 @@ export async function topicRange({ transport, topics, ...options }: TopicRangeOp
     left -= 1;
     if (left === 0) await transport.close();
   };
-  return found.map(([topic, partition, range]) => partitionSource({ topic, partition, range, open, release, options }));
+  const lowOf = async (topic: string, partition: number) => (await transport.offsets(topic)).get(partition)?.low ?? 0n;
+  return found.map(([topic, partition, range]) =>
+    partitionSource({ topic, partition, range, open, lowOf, release, options }),
+  );
 }
 
 interface Part {
@@ -41,35 +47,60 @@ interface Part {
   readonly partition: number;
   readonly range: OffsetRange;
   readonly open: () => Promise<Reader>;
+  /** Where the partition begins by now. */
+  readonly lowOf: (topic: string, partition: number) => Promise<bigint>;
   readonly release: () => Promise<void>;
   readonly options: Pick<TopicRangeOptions, "onOffsetLost" | "onWarning">;
 }
 
-function partitionSource({ topic, partition, range, open, release, options }: Part): Source {
+function partitionSource({ topic, partition, range, open, lowOf, release, options }: Part): Source {
   const name = `kafka:${topic.name}/${partition}`;
   /** Further than any record where the range ends in markers or deleted records. */
   let reached = { after: range.low, next: range.low };
+  let lostAt: bigint | undefined;
   let closed = false;
 
+  /** Once for each offset. @throws PipelineError unless going on with a gap is wanted */
+  const lost = (offset: bigint, text: string) => {
+    const detail = `offset ${offset} is gone, ${text}`;
+    if (options.onOffsetLost === "fail")
+      throw new PipelineError("SOURCE_UNREADABLE", name, {
+        detail,
+        hint: "longer retention, or onOffsetLost: earliest to go on with a gap",
+      });
+    if (lostAt !== offset) options.onWarning?.(`${name}: ${detail}`);
+    lostAt = offset;
+  };
   const offsetOf = (position: string | undefined): bigint => {
     if (position === undefined) return range.low;
     if (!/^\d{1,19}$/.test(position))
       throw new PipelineError("STATE_MISMATCH", name, { detail: `${position.slice(0, 40)} is not an offset` });
     const offset = BigInt(position);
-    if (offset >= range.low) return offset;
-    const text = `offset ${offset} is gone, the topic begins at ${range.low}`;
-    if (options.onOffsetLost === "fail")
-      throw new PipelineError("SOURCE_UNREADABLE", name, {
-        detail: text,
-        hint: "longer retention, or onOffsetLost: earliest to go on with a gap",
-      });
-    options.onWarning?.(`${name}: ${text}`);
+    if (offset >= range.low && offset <= range.high) return offset;
+    if (offset < range.low) lost(offset, `the topic begins at ${range.low}`);
+    else lost(offset, `the topic ends at ${range.high}: was it deleted and created again?`);
     return range.low;
   };
   const ahead = (offset: bigint) => (reached.after === offset && reached.next > offset ? reached.next : offset);
 
+  /** A gap may be compaction and markers, or what retention has taken since the range was opened. */
+  const checkGap = async (at: bigint): Promise<bigint> => {
+    const low = await lowOf(topic.name, partition);
+    if (low <= at) return at;
+    lost(at, `the topic begins at ${low} by now`);
+    return low;
+  };
+  /** Nothing came: where the range goes on, if retention has taken what was next. A broker that is away may come back. */
+  const checkSilence = (at: bigint): Promise<bigint> =>
+    checkGap(at).catch((error: unknown) => {
+      if (!(error instanceof PipelineError && error.retriable)) throw error;
+      options.onWarning?.(`${name}: waiting: ${error.message}`);
+      return at;
+    });
+
   return {
     name,
+    grows: true,
     async read(position, maxBytes) {
       const from = offsetOf(position);
       const records: RawRecord[] = [];
@@ -81,6 +112,8 @@ function partitionSource({ topic, partition, range, open, release, options }: Pa
           maxBytes,
           WAIT_MS,
         );
+        const gap = gapIn(fetched, at, nextOffset);
+        if (gap !== undefined) await checkGap(gap);
         for (const { offset, timestampMs, value } of fetched) {
           // A tombstone says nothing; the position moves on with the next record.
           if (value === null || offset >= range.high) continue;
@@ -93,8 +126,9 @@ function partitionSource({ topic, partition, range, open, release, options }: Pa
             value,
           });
         }
-        if (nextOffset === at) break;
-        at = nextOffset;
+        const next = nextOffset === at ? await checkSilence(at) : nextOffset;
+        if (next === at) break;
+        at = next;
         const last = records.at(-1);
         reached = { after: last ? BigInt(last.position) : from, next: at };
       }
@@ -109,4 +143,14 @@ function partitionSource({ topic, partition, range, open, release, options }: Pa
       await release();
     },
   };
+}
+
+/** The first offset from `at` on that was not delivered, if any. */
+function gapIn(records: readonly FetchedRecord[], at: bigint, nextOffset: bigint): bigint | undefined {
+  let expected = at;
+  for (const { offset } of records) {
+    if (offset !== expected) return expected;
+    expected += 1n;
+  }
+  return nextOffset === expected ? undefined : expected;
 }

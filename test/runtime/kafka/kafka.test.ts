@@ -14,15 +14,9 @@ import { openJournal } from "../../../pipelines/runtime/embedded/journal.ts";
 import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
 import { topicRange } from "../../../pipelines/runtime/kafka/topic-range.ts";
 import { openStore } from "../../../pipelines/runtime/store/pglite.ts";
-import { type Broker, brokerMissing, startBroker } from "../../broker/broker.ts";
+import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 import { randomOf } from "../../chaos/signals.ts";
 import { checkSource, readAll } from "../../conformance/source.ts";
-
-const missing = brokerMissing();
-if (missing) {
-  if (process.env.CI === "true") throw new Error(`no Kafka broker: ${missing}`);
-  process.stderr.write(`\nNOT TESTED: Kafka, because ${missing}\n\n`);
-}
 
 const START_MS = 1_760_000_000_000;
 
@@ -38,7 +32,7 @@ function signals(): Buffer[] {
   });
 }
 
-describe.skipIf(missing)("on a real broker", () => {
+describe.skipIf(skipWithoutBroker())("on a real broker", () => {
   let broker: Broker;
   let admin: ReturnType<Kafka["admin"]>;
   const options = () => ({ brokers: [broker.bootstrap] });
