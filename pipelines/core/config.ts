@@ -2,6 +2,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { PipelineError } from "./errors.ts";
+import { kafkaConnection } from "./kafka-config.ts";
 
 /** `500ms`, `5s`, `10m`, `2h`, `1d`, or a number of milliseconds; gives ms. */
 export const duration = z
@@ -42,16 +43,8 @@ const journal = z.strictObject({
 
 const kafka = z.strictObject({
   kind: z.literal("kafka").describe("Read what topics hold, from their beginning to what is their end at the start."),
-  brokers: z.array(z.string().min(1)).min(1),
+  ...kafkaConnection.shape,
   topics: z.array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) })).min(1),
-  ssl: z.boolean().optional(),
-  sasl: z
-    .strictObject({
-      mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
-      username: z.string().min(1),
-      passwordEnv: z.string().min(1).describe("Name of the environment variable that holds the password."),
-    })
-    .optional(),
   onOffsetLost: z.enum(["fail", "earliest"]).default("fail").describe("When retention has deleted what comes next."),
 });
 

@@ -78,21 +78,14 @@ export async function stream({ config, clock, log, replay = false }: StreamOptio
 async function kafkaSources(source: Extract<Config["sources"][number], { kind: "kafka" }>, log: Logger) {
   const { kafkajsTransport } = await import("../runtime/kafka/kafkajs-transport.ts");
   const { topicRange } = await import("../runtime/kafka/topic-range.ts");
-  const { brokers, ssl, sasl, topics, onOffsetLost } = source;
+  const { kind, topics, onOffsetLost, ...connection } = source;
   const unknown = topics.find((t) => !Object.hasOwn(decoders, t.format));
   if (unknown)
     throw new PipelineError("CONFIG_INVALID", `format of topic ${unknown.name}`, {
       detail: `there is no decoder ${unknown.format}`,
       hint: `there are ${Object.keys(decoders).join(", ")}`,
     });
-  const password = sasl && process.env[sasl.passwordEnv];
-  if (sasl && password === undefined)
-    throw new PipelineError("CONFIG_INVALID", "sasl.passwordEnv", { detail: `${sasl.passwordEnv} is not set` });
-  const transport = kafkajsTransport({
-    brokers,
-    ...(ssl === undefined ? {} : { ssl }),
-    ...(sasl ? { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: password as string } } : {}),
-  });
+  const transport = kafkajsTransport(connection);
   try {
     return await topicRange({ transport, topics, onOffsetLost, onWarning: (text) => log.warn(text) });
   } catch (error) {

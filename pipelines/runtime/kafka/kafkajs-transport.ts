@@ -1,40 +1,21 @@
-/** kafkajs behind our interface: the only file that knows it. */
+/** kafkajs behind our interface. */
 import { randomUUID } from "node:crypto";
-import { type Admin, CompressionTypes, type Consumer, Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
+import { type Admin, type Consumer, Partitioners, type Producer } from "kafkajs";
 import { PipelineError } from "../../core/errors.ts";
-import type { FetchedRecord, OffsetRange, Reader, Transport, TransportOptions } from "./transport.ts";
+import type { KafkaConnection } from "../../core/kafka-config.ts";
+import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, RETRY } from "./client.ts";
+import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
 
 const BUFFER_BYTES = 8 * 1024 * 1024;
-/** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
-const RETRY = { initialRetryTime: 20, retries: 8 };
-/** Leaving a group waits for the fetch in flight. */
-const MAX_WAIT_MS = 200;
 /** After a broker's death its coordinator waits for the member it knew for this long. The group is ours alone. */
 const SESSION_MS = 10_000;
 /** A broker that has just started refuses groups for a moment. */
 const JOIN_MS = 30_000;
 
-const failed = (where: string, cause: unknown): PipelineError => {
-  if (cause instanceof PipelineError) return cause;
-  const { name, message, retriable = true } = cause as Error & { retriable?: boolean };
-  // kafkajs has given up on what could be tried again; we may not.
-  const again = retriable || name === "KafkaJSNumberOfRetriesExceeded";
-  return new PipelineError("SOURCE_UNREADABLE", where, { detail: message, retriable: again, cause });
-};
-
 /** Connects when first used. */
-export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl }: TransportOptions): Transport {
-  const where = `kafka:${brokers.join(",")}`;
-  const kafka = new Kafka({
-    brokers: [...brokers],
-    clientId,
-    ...(ssl === undefined ? {} : { ssl }),
-    // The three mechanisms share a shape that kafkajs types one by one.
-    ...(sasl ? { sasl: sasl as Extract<typeof sasl & { mechanism: "plain" }, object> } : {}),
-    connectionTimeout: 5000,
-    retry: RETRY,
-    logLevel: logLevel.NOTHING, // what matters arrives as an error; rebalances are logged as errors too
-  });
+export function kafkajsTransport(connection: KafkaConnection): Transport {
+  const where = clusterOf(connection);
+  const kafka = kafkaClient(connection);
   let admin: Promise<Admin> | undefined;
   let producer: Promise<Producer> | undefined;
   const readers = new Set<Reader>();
@@ -61,8 +42,7 @@ export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl 
         const topics = await client.listTopics();
         if (!topics.includes(topic)) {
           const shown = topics.filter((t) => !t.startsWith("__")).sort();
-          throw new PipelineError("SOURCE_UNREADABLE", `${where}/${topic}`, {
-            detail: "no such topic",
+          throw new PipelineError("KAFKA_UNKNOWN_TOPIC", `${where}/${topic}`, {
             hint: shown.length > 0 ? `there are ${shown.slice(0, 20).join(", ")}` : "the broker has no topics",
           });
         }
@@ -74,7 +54,7 @@ export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl 
     reader: (topics, { bufferBytes = BUFFER_BYTES } = {}) =>
       guarded(async () => {
         // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
-        const groupId = `${clientId}-reader-${randomUUID()}`;
+        const groupId = `${connection.clientId ?? "faultwright"}-reader-${randomUUID()}`;
         const consumer = kafka.consumer({
           groupId,
           maxWaitTimeInMs: MAX_WAIT_MS,
@@ -108,7 +88,7 @@ export function kafkajsTransport({ brokers, clientId = "faultwright", ssl, sasl 
           ...(partition === undefined ? {} : { partition }),
           ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
         }));
-        await (await producer).send({ topic, messages, acks: -1, compression: CompressionTypes.GZIP });
+        await (await producer).send({ topic, messages, acks: -1, compression: compressionOf(connection) });
       }),
     async close() {
       for (const r of [...readers]) await r.close().catch(() => {});

@@ -1,15 +1,4 @@
-/** What the runtime needs of Kafka: offsets, a reader, a producer. One file speaks to a client library, behind this. */
-
-export interface TransportOptions {
-  readonly brokers: readonly string[];
-  readonly clientId?: string;
-  readonly ssl?: boolean;
-  readonly sasl?: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  };
-}
+/** What the runtime needs of Kafka: offsets, a reader, a producer. A client library stays behind this. */
 
 export interface FetchedRecord {
   readonly offset: bigint;
@@ -42,7 +31,7 @@ export interface OffsetRange {
   readonly high: bigint;
 }
 
-/** Throws PipelineError SOURCE_UNREADABLE, retriable where the broker may come back. */
+/** Throws PipelineError KAFKA_..., retriable where the broker may come back. */
 export interface Transport {
   /** By partition. @throws PipelineError naming the topics there are when this one is missing */
   offsets(topic: string): Promise<ReadonlyMap<number, OffsetRange>>;

@@ -184,7 +184,7 @@ describe.skipIf(skipWithoutBroker())("what goes wrong with Kafka", () => {
     try {
       await strictAdmin.createTopics({ topics: [{ topic: "any", numPartitions: 1 }] });
       await expect(own.reader(["any"])).rejects.toMatchObject({
-        code: "SOURCE_UNREADABLE",
+        code: "KAFKA_FAILED",
         message: expect.stringContaining("session timeout is not within the range"),
       });
     } finally {

@@ -115,7 +115,7 @@ describe.skipIf(skipWithoutBroker())("on a real broker", () => {
 
   it("says what is wrong: a missing topic, an offset that retention took, a broker that is away", async () => {
     await create("short", 1);
-    await expect(sourcesOf("nowhere")).rejects.toThrow(/SOURCE_UNREADABLE at kafka:.*nowhere: .*there are .*short/);
+    await expect(sourcesOf("nowhere")).rejects.toThrow(/KAFKA_UNKNOWN_TOPIC at kafka:.*nowhere: .*there are .*short/);
     await fill("short", 20, line);
     await admin.fetchTopicOffsets("short"); // kafkajs looks the leader up in what it has heard of so far
     await admin.deleteTopicRecords({ topic: "short", partitions: [{ partition: 0, offset: "12" }] });
@@ -128,7 +128,7 @@ describe.skipIf(skipWithoutBroker())("on a real broker", () => {
     expect(warnings[0]).toContain("offset 5 is gone");
     await lenient!.close();
     const away = kafkajsTransport({ brokers: ["127.0.0.1:1"] });
-    await expect(away.offsets("any")).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", retriable: true });
+    await expect(away.offsets("any")).rejects.toMatchObject({ code: "KAFKA_UNREACHABLE", retriable: true });
     await away.close();
   }, 60_000);
 

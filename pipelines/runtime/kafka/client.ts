@@ -1,0 +1,144 @@
+/** The one place that builds a kafkajs client from a connection, and that says what its errors mean. */
+import { readFileSync } from "node:fs";
+import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
+import { PipelineError } from "../../core/errors.ts";
+import type { KafkaConnection } from "../../core/kafka-config.ts";
+import { registerCodecs } from "./codecs.ts";
+
+/** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
+export const RETRY = { initialRetryTime: 20, retries: 8 };
+/** A fetch in flight holds up leaving a group for as long as this. */
+export const MAX_WAIT_MS = 200;
+
+/** Connects to nothing yet. @throws PipelineError CONFIG_INVALID for a secret or certificate that isn't there */
+export function kafkaClient(connection: KafkaConnection): Kafka {
+  registerCodecs();
+  const { brokers, clientId = "faultwright", ssl, sasl } = connection;
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl ? { ssl: tlsOf(ssl) } : {}),
+    ...(sasl ? { sasl: saslOf(sasl) } : {}),
+    connectionTimeout: 5000,
+    retry: RETRY,
+    logLevel: logLevel.NOTHING, // what matters arrives as an error; rebalances are logged as errors too
+  });
+}
+
+/** `kafka:host:port,...`: where an error happened. */
+export const clusterOf = ({ brokers }: KafkaConnection): string => `kafka:${brokers.join(",")}`;
+
+/** What `send` wants of a producer. */
+export function compressionOf({ compression = "lz4" }: KafkaConnection): CompressionTypes {
+  const { None, GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
+  return { none: None, gzip: GZIP, snappy: Snappy, lz4: LZ4, zstd: ZSTD }[compression];
+}
+
+function tlsOf(ssl: NonNullable<KafkaConnection["ssl"]>): KafkaConfig["ssl"] {
+  if (typeof ssl === "boolean") return ssl;
+  const { caFile, certFile, keyFile, keyPasswordEnv, serverName, rejectUnauthorized = true } = ssl;
+  return {
+    rejectUnauthorized,
+    ...(caFile ? { ca: fileOf(caFile, "ssl.caFile") } : {}),
+    ...(certFile ? { cert: fileOf(certFile, "ssl.certFile") } : {}),
+    ...(keyFile ? { key: fileOf(keyFile, "ssl.keyFile") } : {}),
+    ...(keyPasswordEnv ? { passphrase: envOf(keyPasswordEnv, "ssl.keyPasswordEnv") } : {}),
+    ...(serverName ? { servername: serverName } : {}),
+  };
+}
+
+function saslOf(sasl: NonNullable<KafkaConnection["sasl"]>): SASLOptions {
+  if (sasl.mechanism === "oauthbearer")
+    throw new PipelineError("CONFIG_INVALID", "sasl.mechanism", { detail: "oauthbearer is not supported yet" });
+  const { mechanism, username, passwordEnv, passwordFile } = sasl;
+  const password = secretOf(passwordEnv, passwordFile, "sasl.password");
+  // The three mechanisms share a shape that kafkajs types one by one.
+  return { mechanism, username, password } as Extract<SASLOptions, { mechanism: "plain" }>;
+}
+
+export function secretOf(env: string | undefined, file: string | undefined, path: string): string {
+  return env === undefined ? fileOf(file ?? "", `${path}File`).trim() : envOf(env, `${path}Env`);
+}
+
+function envOf(name: string, path: string): string {
+  const value = process.env[name];
+  if (value) return value;
+  throw new PipelineError("CONFIG_INVALID", path, { detail: `the environment variable ${name} is not set` });
+}
+
+function fileOf(name: string, path: string): string {
+  try {
+    return readFileSync(name, "utf8");
+  } catch (cause) {
+    throw new PipelineError("CONFIG_INVALID", path, { detail: (cause as Error).message, cause });
+  }
+}
+
+type KafkaError = Error & { type?: string; code?: string; retriable?: boolean; errors?: readonly Error[] };
+
+/** An error and what caused it, outermost first. */
+function chainOf(cause: unknown): KafkaError[] {
+  const chain: KafkaError[] = [];
+  const walk = (error: unknown) => {
+    if (!(error instanceof Error) || chain.includes(error)) return;
+    chain.push(error);
+    walk(error.cause);
+    for (const each of (error as KafkaError).errors ?? []) walk(each);
+  };
+  walk(cause);
+  return chain;
+}
+
+/** What the broker calls an error, such as `PRODUCER_FENCED`; undefined where it did not come from a broker. */
+export const brokerErrorOf = (cause: unknown): string | undefined => chainOf(cause).find((e) => e.type)?.type;
+
+const NOT_TRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
+const UNREACHABLE =
+  /^KafkaJS(Connection|ConnectionClosed|RequestTimeout|NoBrokerAvailable)Error$|^KafkaJS(BrokerNotFound|LockTimeout)$/;
+
+/** A PipelineError for whatever kafkajs has thrown: what it means, and what to do. */
+export function failed(where: string, cause: unknown): PipelineError {
+  if (cause instanceof PipelineError) return cause;
+  const chain = chainOf(cause);
+  const ours = chain.find((e): e is PipelineError & KafkaError => e instanceof PipelineError);
+  if (ours) return ours;
+  const outer = (chain[0] ?? new Error(String(cause))) as KafkaError;
+  const type = chain.find((e) => e.type)?.type;
+  const detail = outer.message;
+
+  if (chain.some((e) => e.name === "KafkaJSSASLAuthenticationError") || type === "SASL_AUTHENTICATION_FAILED")
+    return new PipelineError("KAFKA_AUTHENTICATION", where, {
+      detail,
+      hint: "check sasl: mechanism, user name and the secret it names",
+      cause,
+    });
+  if (chain.some((e) => typeof e.code === "string" && NOT_TRUSTED.test(e.code)))
+    return new PipelineError("KAFKA_AUTHENTICATION", where, {
+      detail,
+      hint: "the broker's certificate is not one that ssl.caFile vouches for, or is for another name",
+      cause,
+    });
+  if (type?.endsWith("AUTHORIZATION_FAILED"))
+    return new PipelineError("KAFKA_NOT_AUTHORISED", where, {
+      detail,
+      hint: "docs/kafka.md lists the rights that are needed",
+      cause,
+    });
+  if (type === "UNKNOWN_TOPIC_OR_PARTITION")
+    return new PipelineError("KAFKA_UNKNOWN_TOPIC", where, { detail, retriable: true, cause });
+  if (chain.some((e) => UNREACHABLE.test(e.name)))
+    return new PipelineError("KAFKA_UNREACHABLE", where, { detail, hint: hintOf(chain), retriable: true, cause });
+  // kafkajs has given up on what could be tried again; we may not.
+  const retriable = (outer.retriable ?? true) || outer.name === "KafkaJSNumberOfRetriesExceeded";
+  return new PipelineError("KAFKA_FAILED", where, { detail, retriable, cause });
+}
+
+function hintOf(chain: readonly KafkaError[]): string {
+  const text = chain.map((e) => `${e.code ?? ""} ${e.message}`).join("\n");
+  if (/WRONG_VERSION_NUMBER/.test(text)) return "ssl is set, but this port does not speak TLS";
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return "no such host name";
+  if (/ECONNREFUSED/.test(text)) return "nothing listens there: is the broker up, and is the port right?";
+  if (/Closed connection|ECONNRESET|socket disconnected/.test(text))
+    return "it closed the connection: does this port want TLS (ssl) or a login (sasl), or not?";
+  return "no answer in time: a firewall, or a broker that is down or overloaded";
+}
