@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   KAFKA_TOPIC_MISMATCH: "a Kafka topic exists with other settings than are needed",
   KAFKA_BAD_BATCH: "a compressed batch cannot be read",
   KAFKA_FAILED: "Kafka refused a request",
+  STAGE_FAILED: "a stage can't go on with what it was given: a defect of ours",
   STORE_FAILED: "the store refused a transaction",
   STORE_LOCKED: "another process has this data directory open",
   JOURNAL_CORRUPT: "a journal segment is damaged before its end",

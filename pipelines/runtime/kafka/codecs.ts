@@ -1,5 +1,5 @@
 /** The compressions of Kafka, for kafkajs, which has gzip only. */
-import { CompressionCodecs, CompressionTypes } from "kafkajs";
+import kafkajs, { CompressionTypes } from "kafkajs";
 import { compressFrame, decompressFrame } from "lz4-napi";
 
 interface Encoded {
@@ -21,5 +21,5 @@ let registered = false;
 export function registerCodecs(): void {
   if (registered) return;
   registered = true;
-  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
+  kafkajs.CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
 }

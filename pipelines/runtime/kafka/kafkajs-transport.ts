@@ -4,6 +4,7 @@ import { type Admin, type Consumer, Partitioners, type Producer } from "kafkajs"
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
 import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, RETRY } from "./client.ts";
+import { headersOf } from "./headers.ts";
 import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
 
 const BUFFER_BYTES = 8 * 1024 * 1024;
@@ -82,11 +83,12 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
         producer ??= connected(
           kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner, retry: RETRY }),
         );
-        const messages = records.map(({ key, value, partition, timestampMs }) => ({
+        const messages = records.map(({ key, value, partition, timestampMs, headers }) => ({
           key: key ? Buffer.from(key) : null,
           value: value ? Buffer.from(value) : null,
           ...(partition === undefined ? {} : { partition }),
           ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+          ...(headers === undefined ? {} : { headers: { ...headers } }),
         }));
         await (await producer).send({ topic, messages, acks: -1, compression: compressionOf(connection) });
       }),
@@ -168,7 +170,13 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
       for (const m of batch.messages) {
         const offset = BigInt(m.offset);
         if (offset < part.next) continue; // a fetch begins with the whole batch that holds the offset
-        part.records.push({ offset, timestampMs: Number(m.timestamp), key: m.key, value: m.value });
+        part.records.push({
+          offset,
+          timestampMs: Number(m.timestamp),
+          key: m.key,
+          value: m.value,
+          headers: headersOf(m.headers),
+        });
         part.bytes += (m.key?.length ?? 0) + (m.value?.length ?? 0) + 100;
       }
       if (end > part.next) part.next = end;

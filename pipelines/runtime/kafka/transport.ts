@@ -7,6 +7,7 @@ export interface FetchedRecord {
   readonly key: Uint8Array | null;
   /** null is a tombstone. */
   readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Committed records only. The end is what the next fetch would begin at: markers and aborted records are passed over. */
@@ -39,7 +40,13 @@ export interface Transport {
   /** Resolves when all in-sync replicas have them. */
   produce(
     topic: string,
-    records: readonly { key?: Uint8Array | null; value: Uint8Array | null; partition?: number; timestampMs?: number }[],
+    records: readonly {
+      key?: Uint8Array | null;
+      value: Uint8Array | null;
+      partition?: number;
+      timestampMs?: number;
+      headers?: Readonly<Record<string, string>>;
+    }[],
   ): Promise<void>;
   close(): Promise<void>;
 }

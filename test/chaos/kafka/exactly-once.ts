@@ -1,0 +1,242 @@
+/**
+ * Exactly once, on a real broker: workers are killed, paused for longer than their session, joined and left by others,
+ * and the broker is killed, while records come in. Then every committed output, and the state rebuilt from the
+ * changelog, must be what one undisturbed reading of the same input gives.
+ *
+ *   npx tsx test/chaos/kafka/exactly-once.ts --records 300000 --kills 10 --pauses 10 --rebalances 5 --broker-kills 3
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { readChangelog, reread } from "../../../pipelines/runtime/kafka/changelog.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { type Produced, Task } from "../../../pipelines/runtime/kafka/task.ts";
+import { startBroker } from "../../broker/broker.ts";
+import { countingStage } from "./counting-stage.ts";
+
+export interface ChaosOptions {
+  readonly records: number;
+  readonly kills: number;
+  readonly pauses: number;
+  readonly rebalances: number;
+  readonly brokerKills: number;
+  readonly seed: number;
+  readonly verbose?: boolean;
+}
+
+export interface ChaosResult {
+  readonly records: number;
+  readonly outputs: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly wrong: number;
+  readonly stateEqual: boolean;
+  readonly events: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+const PARTITIONS = 4;
+const KEYS = 200;
+/** Longer than the session of the workers. */
+const PAUSE_MS = 9000;
+const SETTLE_MS = 1500;
+
+function random(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export async function exactlyOnce(options: ChaosOptions): Promise<ChaosResult> {
+  const began = Date.now();
+  const next = random(options.seed);
+  const say = (text: string) => options.verbose && process.stderr.write(`${text}\n`);
+  const broker = await startBroker();
+  const workers = new Set<ChildProcess>();
+  const transport = kafkajsTransport({ brokers: [broker.bootstrap] });
+  const admin = new Kafka({
+    brokers: [broker.bootstrap],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 100, retries: 30 },
+  }).admin();
+  const events: Record<string, number> = {};
+  const count = (name: string) => {
+    events[name] = (events[name] ?? 0) + 1;
+  };
+  try {
+    await admin.connect();
+    const topic = (name: string, compact: boolean) => ({
+      topic: name,
+      numPartitions: PARTITIONS,
+      configEntries: compact ? [{ name: "cleanup.policy", value: "compact" }] : [],
+    });
+    await admin.createTopics({ topics: [topic("input", false), topic("output", false), topic("state", true)] });
+    const groupId = `chaos-${randomUUID()}`;
+    const launch = () => {
+      const child = spawn(
+        process.execPath,
+        ["--import", "tsx", "test/chaos/kafka/worker.ts", broker.bootstrap, "input", "output", "state", groupId],
+        { stdio: ["ignore", "ignore", options.verbose ? "inherit" : "ignore"] },
+      );
+      workers.add(child);
+      child.once("exit", (code) => {
+        workers.delete(child);
+        if (code === 1) count("gaveUp");
+      });
+      return child;
+    };
+    const ended = (child: ChildProcess) =>
+      child.exitCode !== null || child.signalCode !== null
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const pick = () => [...workers][Math.floor(next() * workers.size)] as ChildProcess;
+
+    let produced = 0;
+    let paced = true;
+    const producing = (async () => {
+      const chunk = 500;
+      while (produced < options.records) {
+        const records = Array.from({ length: Math.min(chunk, options.records - produced) }, (_, i) => {
+          const n = produced + i;
+          return { key: Buffer.from(`k${n % KEYS}`), value: Buffer.from(`v${n}`), partition: n % PARTITIONS };
+        });
+        await transport.produce("input", records);
+        produced += records.length;
+        if (paced) await sleep(50);
+      }
+    })();
+    launch();
+    launch();
+    await sleep(4000);
+
+    const plan = [
+      ...Array.from({ length: options.kills }, () => "kill"),
+      ...Array.from({ length: options.pauses }, () => "pause"),
+      ...Array.from({ length: options.rebalances }, () => "rebalance"),
+      ...Array.from({ length: options.brokerKills }, () => "broker"),
+    ]
+      .map((what) => [next(), what] as const)
+      .sort(([a], [b]) => a - b)
+      .map(([, what]) => what);
+    for (const what of plan) {
+      say(`-- ${what}, ${produced} produced`);
+      while (workers.size < 2) launch();
+      if (what === "kill") {
+        const child = pick();
+        child.kill("SIGKILL");
+        await ended(child);
+        launch();
+      } else if (what === "pause") {
+        const child = pick();
+        child.kill("SIGSTOP");
+        await sleep(PAUSE_MS);
+        child.kill("SIGCONT");
+      } else if (what === "rebalance") {
+        const third = launch();
+        await sleep(3000);
+        third.kill("SIGTERM");
+        await ended(third);
+      } else await broker.restart(500);
+      count(what);
+      await sleep(SETTLE_MS + next() * 2000);
+    }
+    paced = false;
+    await producing;
+    say(`-- all ${produced} produced`);
+    const until = Date.now() + 120_000;
+    for (let at = 0; at < options.records; ) {
+      if (Date.now() > until) throw new Error(`stuck at ${at} of ${options.records}`);
+      if (workers.size === 0) launch();
+      await sleep(200);
+      const offsets = await admin.fetchOffsets({ groupId, topics: ["input"] }).catch(() => []);
+      at = offsets.flatMap((t) => t.partitions).reduce((sum, p) => sum + Math.max(0, Number(p.offset)), 0);
+    }
+    for (const child of [...workers]) {
+      child.kill("SIGTERM");
+      await ended(child);
+    }
+
+    return { ...(await judge(transport, options.records)), events, seconds: (Date.now() - began) / 1000 };
+  } finally {
+    for (const child of workers) child.kill("SIGKILL");
+    await transport.close().catch(() => {});
+    await admin.disconnect().catch(() => {});
+    await broker.stop();
+  }
+}
+
+async function judge(transport: ReturnType<typeof kafkajsTransport>, records: number) {
+  const reader = await transport.reader(["input", "output", "state"]);
+  let [outputs, lost, duplicated, wrong] = [0, 0, 0, 0];
+  let stateEqual = true;
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const all = async (topic: string) => {
+      const { low, high } = (await transport.offsets(topic)).get(partition) as { low: bigint; high: bigint };
+      const list = [];
+      for await (const r of reread(reader, topic, partition, low, high, () => false)) list.push(r);
+      return list;
+    };
+    const wanted: string[] = [];
+    const undisturbed = countingStage("output", partition);
+    const show = (p: Pick<Produced, "key" | "value">) =>
+      `${Buffer.from(p.key ?? "").toString()} ${Buffer.from(p.value).toString()}`;
+    for (const r of await all("input")) undisturbed.process(r, (p) => wanted.push(show(p)));
+    const got = (await all("output")).map(show);
+    outputs += got.length;
+    const seen = new Map<string, number>();
+    for (const g of got) seen.set(g, (seen.get(g) ?? 0) + 1);
+    for (const w of wanted) if (!seen.has(w)) lost += 1;
+    for (const n of seen.values()) duplicated += n - 1;
+    const known = new Set(wanted);
+    for (const g of seen.keys()) if (!known.has(g)) wrong += 1;
+
+    const rebuilt = new Task(partition, countingStage("output", partition));
+    await rebuilt.restore(
+      await readChangelog(transport, reader, "state", partition),
+      (topic, from, until) => reread(reader, topic, partition, from, until, () => false),
+      "state",
+    );
+    const chunks = (stage: typeof undisturbed) => {
+      const out: Record<string, string> = {};
+      stage.snapshot((key, value) => {
+        if (key !== "ticks") out[key] = JSON.stringify(JSON.parse(Buffer.from(value ?? []).toString()).sort());
+      }, true);
+      return JSON.stringify(out);
+    };
+    stateEqual &&= chunks(rebuilt.stage as typeof undisturbed) === chunks(undisturbed);
+  }
+  await reader.close();
+  return { records, outputs, lost, duplicated, wrong, stateEqual };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { values } = parseArgs({
+    options: {
+      records: { type: "string", default: "300000" },
+      kills: { type: "string", default: "10" },
+      pauses: { type: "string", default: "10" },
+      rebalances: { type: "string", default: "5" },
+      "broker-kills": { type: "string", default: "3" },
+      seed: { type: "string", default: "1" },
+      verbose: { type: "boolean", default: false },
+    },
+  });
+  const result = await exactlyOnce({
+    records: Number(values.records),
+    kills: Number(values.kills),
+    pauses: Number(values.pauses),
+    rebalances: Number(values.rebalances),
+    brokerKills: Number(values["broker-kills"]),
+    seed: Number(values.seed),
+    verbose: values.verbose,
+  });
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  process.exitCode = result.lost + result.duplicated + result.wrong === 0 && result.stateEqual ? 0 : 1;
+}
