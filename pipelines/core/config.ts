@@ -48,19 +48,41 @@ const kafka = z.strictObject({
   onOffsetLost: z.enum(["fail", "earliest"]).default("fail").describe("When retention has deleted what comes next."),
 });
 
+const embedded = z.strictObject({
+  kind: z.literal("embedded").describe("All stages in one process, state in its data directory."),
+});
+const onKafka = kafkaConnection.extend({
+  kind: z.literal("kafka").describe("Stages as consumer groups: as many processes as the topics have partitions."),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/, "letters, digits, dot, dash and underscore")
+    .default("faultwright")
+    .describe("Of our own topics, groups and transactional ids: one for each pipeline on a cluster."),
+  topics: z
+    .array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) }))
+    .default([])
+    .describe("Followed from their beginning. Topics with several partitions must have one count of them."),
+  replication: z.number().int().positive().default(1).describe("Of our own topics; 3 on a cluster of three or more."),
+  stages: z
+    .array(z.enum(["features", "incidents", "act"]))
+    .min(1)
+    .default(["features", "incidents", "act"])
+    .describe("That this process takes part in."),
+  session: duration.default(30_000).describe("A process that is silent for this long loses its tasks."),
+  state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),
+});
+
 const target = z.strictObject({
   name: z.string().min(1).describe("As the supervisor calls it."),
   entity: z.string().optional().describe("As diagnoses call it, where that differs."),
   replicasOf: z.string().optional().describe("Targets with the same value are copies: one healthy copy must remain."),
 });
 
-export const configSchema = z.strictObject({
+const shape = z.strictObject({
   system: z.string().min(1).default("default").describe("Name of the environment or tenant; incidents belong to one."),
   dataDir: z.string().min(1).default(".faultwright").describe("Where journal, state, reports and the store live."),
-  sources: z
-    .array(z.discriminatedUnion("kind", [otlp, files, journal, kafka]))
-    .min(1)
-    .default([otlp.parse({ kind: "otlp-http" })]),
+  runtime: z.discriminatedUnion("kind", [embedded, onKafka]).default({ kind: "embedded" }),
+  sources: z.array(z.discriminatedUnion("kind", [otlp, files, journal, kafka])).optional(),
   windows: z
     .strictObject({
       window: duration.default(10_000),
@@ -116,6 +138,19 @@ export const configSchema = z.strictObject({
   commit: duration.default(1000).describe("Longest time between two commits."),
 });
 
+/** What only several parts together can tell. */
+export const configSchema = shape.transform((config, context) => {
+  const onKafka = config.runtime.kind === "kafka";
+  const sources = config.sources ?? (onKafka ? [] : [otlp.parse({ kind: "otlp-http" })]);
+  const fault = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+  if (config.runtime.kind === "kafka") {
+    if (sources.some((s) => s.kind !== "otlp-http"))
+      fault(["sources"], "on runtime kafka, topics stand under runtime.topics; the only other source is otlp-http");
+    if (sources.length + config.runtime.topics.length === 0) fault(["runtime", "topics"], "name at least one topic");
+  } else if (sources.length === 0) fault(["sources"], "name at least one source");
+  return { ...config, sources };
+});
+
 export type Config = z.output<typeof configSchema>;
 
 /** YAML text to a checked config. @throws PipelineError CONFIG_INVALID naming every fault by its path. */
@@ -133,4 +168,4 @@ export function parseConfig(text: string, where = "config"): Config {
 }
 
 /** The JSON Schema editors can use. */
-export const configJsonSchema = () => z.toJSONSchema(configSchema, { io: "input" });
+export const configJsonSchema = () => z.toJSONSchema(shape, { io: "input" });

@@ -98,6 +98,11 @@ export function featuresStage(options: FeaturesOptions) {
     get watermarkMs() {
       return parts.windows.watermarkMs;
     },
+    /** Nothing has come for `deltaMs` more: time goes on, and who has never spoken holds nobody up. */
+    pass(deltaMs: number, out: Outbox): void {
+      parts.windows.pass(deltaMs);
+      closeWindows(out);
+    },
     process(input, out) {
       if ("endOf" in input) {
         parts.windows.leave(input.endOf);

@@ -69,6 +69,7 @@ export function incidentsStage(options: IncidentsOptions) {
   return {
     name: "incidents",
     version: 1,
+    tables,
     process(message, out) {
       const { correlate, history: recent } = parts;
       switch (message.type) {
@@ -139,5 +140,5 @@ export function incidentsStage(options: IncidentsOptions) {
       past.push(...fromChunk<[number, number][]>(chunks.get("past") ?? toChunk([])));
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
     },
-  } satisfies Stage<Message>;
+  } satisfies Stage<Message> & Record<string, unknown>;
 }

@@ -135,6 +135,13 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       if (own > 0) clocks.set(source, Math.max(own, timeMs));
       advanceClock();
     },
+    /** `deltaMs` went by in which no source sent anything; those that never have are no longer waited for. */
+    pass(deltaMs: number): void {
+      for (const [source, own] of [...clocks])
+        if (own > 0) clocks.set(source, own + deltaMs);
+        else clocks.delete(source);
+      advanceClock();
+    },
     /** Every source has left: what was seen is final. */
     finish(): void {
       for (const w of open.values()) clockMs = Math.max(clockMs, w.endMs + latenessMs);

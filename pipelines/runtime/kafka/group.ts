@@ -407,13 +407,12 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
             task.process(record);
           }
           task.reach(topic, BigInt(batch.lastOffset()) + 1n);
-        } catch (error) {
-          return fail(
-            new PipelineError("STAGE_FAILED", `${topic}/${partition}`, {
-              detail: (error as Error).stack ?? "",
-              cause: error,
-            }),
-          );
+        } catch (cause) {
+          // What it has done to its state by then must never be committed.
+          seat.closed = true;
+          await drop(seat);
+          fail(new PipelineError("STAGE_FAILED", `${topic}/${partition}`, { detail: (cause as Error).message, cause }));
+          return;
         }
         seat.heardMs = seat.tickedMs = clock.nowMs();
         resolveOffset(batch.lastOffset());

@@ -1,0 +1,97 @@
+/** The stages as Kafka tasks: records in, records out. */
+import type { Config } from "../../core/config.ts";
+import type { RawRecord } from "../../core/records.ts";
+import type { Outbox, Stage } from "../../core/stage.ts";
+import type { Produced, TaskRecord, TaskStage } from "../../runtime/kafka/task.ts";
+import { assemble } from "../assemble.ts";
+import { mergeOrigins } from "./merge.ts";
+import type { Names } from "./topics.ts";
+import { fromRecord, toRecords } from "./wire.ts";
+
+/** What a topic's records are; `undefined` where each record says it itself. */
+export interface Input {
+  readonly topic: string;
+  readonly format: string | undefined;
+}
+
+/** Names the decoder of a record in a topic that holds several formats. */
+export const FORMAT_HEADER = "fw-format";
+
+/** Outputs go to the partition of the task, so that they lie in the order in which they were found. */
+function outbox(names: Names, partition: number, next: string | undefined, origin: string) {
+  let produce: (record: Produced) => void = () => {};
+  const out: Outbox = {
+    emit: (topic, key, record) =>
+      produce({ topic: names.output(topic), partition, key, value: JSON.stringify(record) }),
+    send: (message) => {
+      if (next === undefined || (message.type === "control" && message.control.kind === "tick")) return;
+      for (const record of toRecords(message, { topic: next, partition: 0, origin })) produce(record);
+    },
+  };
+  return {
+    out,
+    to: (p: (record: Produced) => void) => {
+      produce = p;
+    },
+  };
+}
+
+export function featuresTask(config: Config, names: Names, inputs: readonly Input[], partition: number) {
+  const stage = assemble(config).features;
+  const { out, to } = outbox(names, partition, names.messages, `features/${partition}`);
+  const formats = new Map(inputs.map((i) => [i.topic, i.format]));
+  const sourceOf = (topic: string) => `${topic}/${partition}`;
+  for (const { topic } of inputs) stage.join(sourceOf(topic));
+  return {
+    name: stage.name,
+    version: stage.version,
+    inner: stage,
+    process(record: TaskRecord, produce: (p: Produced) => void) {
+      to(produce);
+      if (record.value.length === 0) return; // a tombstone says nothing
+      const raw: RawRecord = {
+        source: sourceOf(record.topic),
+        position: String(record.offset + 1n),
+        ingestTimeMs: record.timestampMs,
+        format: formats.get(record.topic) ?? record.headers[FORMAT_HEADER] ?? "",
+        value: record.value,
+      };
+      stage.process(raw, out);
+    },
+    tick(deltaMs: number, produce: (p: Produced) => void) {
+      to(produce);
+      stage.pass(deltaMs, out);
+    },
+    snapshot: (put, full) => stage.snapshot(put, full),
+    restore: (chunks) => stage.restore(chunks),
+  } satisfies TaskStage & { inner: unknown };
+}
+
+export function incidentsTask(config: Config, names: Names, partition: number): TaskStage {
+  const stage = mergeOrigins(assemble(config).incidents);
+  const { out, to } = outbox(names, partition, names.decisions, `incidents/${partition}`);
+  return taskOf(stage, (record) => stage.process(record, out), to);
+}
+
+export function actTask(config: Config, names: Names, partition: number): TaskStage {
+  const stage = assemble(config).act;
+  const { out, to } = outbox(names, partition, undefined, `act/${partition}`);
+  return taskOf(stage, (record) => stage.process(fromRecord(record).message, out), to);
+}
+
+function taskOf(
+  stage: Pick<Stage<never>, "name" | "version" | "snapshot" | "restore">,
+  process: (record: TaskRecord) => void,
+  to: (produce: (p: Produced) => void) => void,
+): TaskStage {
+  return {
+    name: stage.name,
+    version: stage.version,
+    process(record, produce) {
+      to(produce);
+      process(record);
+    },
+    snapshot: (put, full) => stage.snapshot(put, full),
+    restore: (chunks) => stage.restore(chunks),
+  };
+}

@@ -1,0 +1,69 @@
+/** The topics of one pipeline on a cluster, and how they are set up. */
+import type { Topic } from "../../core/records.ts";
+
+export interface Names {
+  /** What comes over OTLP/HTTP, as it came. */
+  readonly intake: string;
+  /** Features to incidents. */
+  readonly messages: string;
+  /** Incidents to act. */
+  readonly decisions: string;
+  output(topic: Topic): string;
+  /** Compacted state of a stage. */
+  state(stage: string): string;
+  /** Consumer group of a stage; its transactional ids begin with it. */
+  group(stage: string): string;
+}
+
+export const OUTPUTS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+
+export const namesOf = (prefix: string): Names => ({
+  intake: `${prefix}.intake`,
+  messages: `${prefix}.messages`,
+  decisions: `${prefix}.decisions`,
+  output: (topic) => `${prefix}.${topic}`,
+  state: (stage) => `${prefix}.${stage}-state`,
+  group: (stage) => `${prefix}.${stage}`,
+});
+
+export interface Spec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replication: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** `tasks`: partitions of the features stage. Correlation and repair look at the whole system: one partition each. */
+export function topicSpecs(names: Names, tasks: number, replication: number): Spec[] {
+  const spec = (name: string, partitions: number, config: Record<string, string>): Spec => ({
+    name,
+    partitions,
+    replication,
+    config,
+  });
+  const kept = (ms: number) => ({ "cleanup.policy": "delete", "retention.ms": String(ms) });
+  // Small segments and an eager cleaner: a restart reads all that the cleaner has not been through.
+  const state = {
+    "cleanup.policy": "compact",
+    "segment.bytes": String(64 * 1024 * 1024),
+    "segment.ms": String(HOUR_MS / 4),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": String(HOUR_MS),
+  };
+  const latest = { "cleanup.policy": "compact", "min.compaction.lag.ms": String(7 * DAY_MS) };
+  return [
+    spec(names.intake, tasks, kept(2 * DAY_MS)),
+    spec(names.messages, 1, kept(DAY_MS)),
+    spec(names.decisions, 1, kept(DAY_MS)),
+    spec(names.output("anomalies"), tasks, kept(30 * DAY_MS)),
+    spec(names.output("dead-letters"), tasks, kept(14 * DAY_MS)),
+    spec(names.output("incidents"), 1, latest),
+    spec(names.output("actions"), 1, latest),
+    spec(names.state("features"), tasks, state),
+    spec(names.state("incidents"), 1, state),
+    spec(names.state("act"), 1, state),
+  ];
+}
