@@ -1,6 +1,6 @@
 /** A task's stored state: one partition of a compacted topic. */
 import { PipelineError } from "../../core/errors.ts";
-import type { TaskRecord } from "./task.ts";
+import { PROGRESS, type TaskRecord } from "./task.ts";
 import type { Reader, Transport } from "./transport.ts";
 
 const READ_BYTES = 4 * 1024 * 1024;
@@ -29,6 +29,24 @@ export async function readChangelog(
     else newest.set(name, value);
     if (Number(offset) % 1000 === 0 && onProgress(Number(offset - range.low), Number(range.high - range.low))) break;
   }
+  return newest;
+}
+
+/** Records at the end that are looked through for the last commit: others' aborted ones may follow it. */
+const TAIL = 200n;
+
+/** What the last commit ended with; undefined when it lies further back than one would look. */
+export async function newestProgress(
+  transport: Transport,
+  reader: Reader,
+  topic: string,
+  partition: number,
+): Promise<Uint8Array | undefined> {
+  const { low, high } = (await transport.offsets(topic)).get(partition) ?? { low: 0n, high: 0n };
+  let newest: Uint8Array | undefined;
+  const from = high - TAIL > low ? high - TAIL : low;
+  for await (const { key, value } of readRange(reader, topic, partition, from, high))
+    if (value !== null && Buffer.from(key ?? []).toString("utf8") === PROGRESS) newest = value;
   return newest;
 }
 

@@ -1,9 +1,10 @@
 /** kafkajs behind our interface. */
 import { randomUUID } from "node:crypto";
-import { type Admin, type Consumer, Partitioners, type Producer } from "kafkajs";
+import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
 import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, RETRY } from "./client.ts";
+import { lastingConsumer } from "./consumer.ts";
 import { headersOf } from "./headers.ts";
 import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
 
@@ -56,17 +57,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
       guarded(async () => {
         // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
         const groupId = `${connection.clientId ?? "faultwright"}-reader-${randomUUID()}`;
-        const consumer = kafka.consumer({
-          groupId,
-          maxWaitTimeInMs: MAX_WAIT_MS,
-          sessionTimeout: SESSION_MS,
-          heartbeatInterval: SESSION_MS / 4,
-          retry: RETRY,
-        });
-        const reader = await startReader(consumer, topics, bufferBytes, where).catch(async (error) => {
-          await consumer.disconnect();
-          throw error;
-        });
+        const reader = await startReader(kafka, groupId, topics, bufferBytes, where);
         const own: Reader = {
           take: reader.take,
           close: async () => {
@@ -109,7 +100,13 @@ interface Buffered {
   wake: () => void;
 }
 
-async function startReader(consumer: Consumer, topics: readonly string[], bufferBytes: number, where: string) {
+async function startReader(
+  kafka: Kafka,
+  groupId: string,
+  topics: readonly string[],
+  bufferBytes: number,
+  where: string,
+) {
   const parts = new Map<string, Buffered>();
   const partOf = (topic: string, partition: number): Buffered => {
     const id = `${topic}/${partition}`;
@@ -117,110 +114,85 @@ async function startReader(consumer: Consumer, topics: readonly string[], buffer
     parts.set(id, known);
     return known;
   };
-  /** kafkajs refuses these while it is between two groups; joining steers anew. */
-  const steer = (act: () => void) => {
-    try {
-      act();
-    } catch (error) {
-      if (!/Consumer group was not initialized/.test((error as Error).message)) throw error;
-    }
-  };
-  let crash: Error | undefined;
-  let refused = new Error(`no group within ${JOIN_MS} ms`);
-  const joined = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(refused), JOIN_MS).unref();
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      refused = payload.error;
-      if (payload.restart) return;
-      crash = payload.error;
-      clearTimeout(timer);
-      reject(crash); // means nothing once it has joined
-      for (const p of parts.values()) p.wake();
-    });
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      for (const [topic, partitions] of Object.entries(payload.memberAssignment))
+  let end: PipelineError | undefined;
+  const consumer = await lastingConsumer({
+    kafka,
+    topics,
+    where,
+    joinMs: JOIN_MS,
+    config: { groupId, maxWaitTimeInMs: MAX_WAIT_MS, sessionTimeout: SESSION_MS, heartbeatInterval: SESSION_MS / 4 },
+    onJoin: (assigned, own) => {
+      for (const [topic, partitions] of assigned)
         for (const partition of partitions) {
           const { next, bytes } = partOf(topic, partition);
-          if (next !== undefined) consumer.seek({ topic, partition, offset: String(next) });
-          if (next === undefined || bytes >= bufferBytes) consumer.pause([{ topic, partitions: [partition] }]);
+          if (next !== undefined) own.seek(topic, partition, next);
+          if (next === undefined || bytes >= bufferBytes) own.pause(topic, partition);
         }
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-  joined.catch(() => {});
-  // Batches of nothing but markers and aborted records are not handed out: they are seen only here.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    if (payload.batchSize > 0) return;
-    const part = partOf(payload.topic, payload.partition);
-    const [first, end] = [BigInt(payload.firstOffset ?? payload.lastOffset), BigInt(payload.lastOffset) + 1n];
-    if (part.next === undefined || first > part.next || end <= part.next) return;
-    part.next = end;
-    part.wake();
-  });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-  await consumer.run({
-    autoCommit: false,
-    eachBatch: async ({ batch, pause, isStale }) => {
-      const part = partOf(batch.topic, batch.partition);
+    },
+    eachBatch: async ({ batch, pause, isStale, resolveOffset }) => {
+      const { topic, partition } = batch;
+      const part = partOf(topic, partition);
       // Nobody has said where to begin, or a seek came between: what is here is not what was asked for.
       if (part.next === undefined || isStale()) return;
-      const end = BigInt(batch.lastOffset()) + 1n;
       for (const m of batch.messages) {
         const offset = BigInt(m.offset);
         if (offset < part.next) continue; // a fetch begins with the whole batch that holds the offset
-        part.records.push({
-          offset,
-          timestampMs: Number(m.timestamp),
-          key: m.key,
-          value: m.value,
-          headers: headersOf(m.headers),
-        });
-        part.bytes += (m.key?.length ?? 0) + (m.value?.length ?? 0) + 100;
+        const { key, value } = m;
+        part.records.push({ offset, timestampMs: Number(m.timestamp), key, value, headers: headersOf(m.headers) });
+        part.bytes += sizeOf(m);
       }
-      if (end > part.next) part.next = end;
+      const next = BigInt(batch.lastOffset()) + 1n;
+      if (next > part.next) part.next = next;
+      resolveOffset(batch.lastOffset());
       if (part.bytes >= bufferBytes) pause();
       part.wake();
     },
+    onNothing: (topic, partition, first, next) => {
+      const part = partOf(topic, partition);
+      if (part.next === undefined || first > part.next || next <= part.next) return;
+      part.next = next;
+      part.wake();
+    },
+    onEnd: (error) => {
+      end = error;
+      for (const part of parts.values()) part.wake();
+    },
   });
-  await joined;
 
   return {
     async take(topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number) {
       const part = partOf(topic, partition);
       if (part.taken !== offset) {
         Object.assign(part, { records: [], bytes: 0, next: offset, taken: offset });
-        steer(() => {
-          consumer.seek({ topic, partition, offset: String(offset) });
-          consumer.resume([{ topic, partitions: [partition] }]);
-        });
+        consumer.seek(topic, partition, offset);
+        consumer.resume(topic, partition);
       }
       if (part.records.length === 0) {
         const began = part.next;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, waitMs);
           part.wake = () => {
-            if (part.records.length === 0 && part.next === began && crash === undefined) return;
+            if (part.records.length === 0 && part.next === began && end === undefined) return;
             clearTimeout(timer);
             resolve();
           };
           part.wake();
         });
       }
-      if (crash) throw failed(`${where}/${topic}/${partition}@${offset}`, crash);
+      if (end) throw end;
       let [count, bytes] = [0, 0];
-      while (count < part.records.length && (count === 0 || bytes < maxBytes)) {
-        const r = part.records[count++] as FetchedRecord;
-        bytes += (r.key?.length ?? 0) + (r.value?.length ?? 0) + 100;
-      }
+      while (count < part.records.length && (count === 0 || bytes < maxBytes))
+        bytes += sizeOf(part.records[count++] as FetchedRecord);
       const records = part.records.splice(0, count);
       part.bytes -= bytes;
-      if (part.bytes < bufferBytes / 2) steer(() => consumer.resume([{ topic, partitions: [partition] }]));
+      if (part.bytes < bufferBytes / 2) consumer.resume(topic, partition);
       const nextOffset = part.records[0]?.offset ?? (part.next as bigint);
       part.taken = nextOffset;
       return { records, nextOffset };
     },
-    close: () => consumer.disconnect(),
+    close: () => consumer.close(),
   };
 }
+
+const sizeOf = ({ key, value }: { key: Uint8Array | null; value: Uint8Array | null }) =>
+  (key?.length ?? 0) + (value?.length ?? 0) + 100;

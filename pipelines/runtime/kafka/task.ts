@@ -39,6 +39,8 @@ export interface Sealed {
   readonly positions: ReadonlyMap<string, bigint>;
   /** Records of the changelog, null deletes. */
   readonly changelog: readonly (readonly [key: string, value: Uint8Array | null])[];
+  /** The last record of the changelog: no two commits have the same. */
+  readonly progress: Uint8Array;
   readonly bytes: number;
 }
 
@@ -53,7 +55,8 @@ interface Progress {
   readonly runs: readonly Run[];
 }
 
-const PROGRESS = "~progress";
+/** Key of the record that ends each commit to the changelog. */
+export const PROGRESS = "~progress";
 /** Kafka's limit on a record is 1 MiB by default. */
 const PART_BYTES = 512 * 1024;
 const MAX_RUNS = 5000;
@@ -146,14 +149,15 @@ export class Task {
       this.#runs = [];
       this.#rereadBytes = 0;
     }
-    const progress: Progress = {
+    const told: Progress = {
       stage: `${this.stage.name}.v${this.stage.version}`,
       from: [...this.#from].map(([topic, offset]) => [topic, String(offset)]),
       runs: this.#runs,
     };
-    changelog.push([PROGRESS, Buffer.from(JSON.stringify(progress))]);
+    const ending = Buffer.from(JSON.stringify(told));
+    changelog.push([PROGRESS, ending]);
     for (const [, value] of changelog) bytes += value?.length ?? 0;
-    const sealed = { outputs: this.#outputs, positions: new Map(this.#positions), changelog, bytes };
+    const sealed = { outputs: this.#outputs, positions: new Map(this.#positions), changelog, progress: ending, bytes };
     this.#outputs = [];
     this.#bytes = 0;
     this.#changed = false;

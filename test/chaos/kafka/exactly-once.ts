@@ -203,12 +203,17 @@ async function judge(transport: ReturnType<typeof kafkajsTransport>, records: nu
     const show = (p: Pick<Produced, "key" | "value">) =>
       `${Buffer.from(p.key ?? "").toString()} ${Buffer.from(p.value).toString()}`;
     for (const r of await all("input")) undisturbed.process(r, (p) => wanted.push(show(p)));
-    const got = (await all("output")).map(show);
+    const records = await all("output");
+    const got = records.map(show);
     outputs += got.length;
     const seen = new Map<string, number>();
     for (const g of got) seen.set(g, (seen.get(g) ?? 0) + 1);
     for (const w of wanted) if (!seen.has(w)) lost += 1;
     for (const n of seen.values()) duplicated += n - 1;
+    for (const [value, n] of [...seen].filter(([, times]) => times > 1).slice(0, 3)) {
+      const at = records.filter((r) => show(r) === value).map((r) => `${r.offset} at ${r.timestampMs}`);
+      process.stderr.write(`partition ${partition}: ${n} times ${value}: ${at.join(", ")}\n`);
+    }
     const known = new Set(wanted);
     for (const g of seen.keys()) if (!known.has(g)) wrong += 1;
 

@@ -13,7 +13,13 @@ let reader: ReturnType<typeof transport.reader> | undefined;
 const group = await startGroup({
   kafka: kafkaClient(connection),
   transport,
-  reader: () => (reader ??= transport.reader([input, changelog])),
+  reader: () => {
+    reader ??= transport.reader([input, changelog]);
+    reader.catch(() => {
+      reader = undefined;
+    });
+    return reader;
+  },
   groupId,
   topics: [input],
   changelog,
@@ -25,7 +31,7 @@ const group = await startGroup({
   tickMs: 0,
   sessionMs: 6000,
   onEvent: (event) => {
-    if (event.kind === "committed") return;
+    if (event.kind === "committed" && !process.env.CHAOS_COMMITS) return;
     const shown = "error" in event ? { ...event, error: event.error.message } : event;
     process.stderr.write(`${new Date().toISOString().slice(14, 23)} ${process.pid} ${JSON.stringify(shown)}\n`);
   },

@@ -1,0 +1,179 @@
+/** A kafkajs consumer that comes back: its own restart ends the process when the broker is still away. */
+import type { Batch, Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
+import type { PipelineError } from "../../core/errors.ts";
+import { failed, RETRY } from "./client.ts";
+
+export interface LastingConsumer {
+  seek(topic: string, partition: number, offset: bigint | "earliest"): void;
+  pause(topic: string, partition: number): void;
+  resume(topic: string, partition: number): void;
+  /** All brokers have answered a fetch that began after this time, ms since the epoch: what they had then was handed out. */
+  heardUpToMs(): number;
+  close(): Promise<void>;
+}
+
+export interface ConsumerOptions {
+  readonly kafka: Kafka;
+  readonly config: Omit<ConsumerConfig, "retry" | "readUncommitted">;
+  readonly topics: readonly string[];
+  readonly where: string;
+  /** A first join that takes longer than this is an error, ms. */
+  readonly joinMs: number;
+  /** Assigned partitions by topic, at each generation, before anything is fetched: what was sought or paused is forgotten. */
+  readonly onJoin: (assigned: ReadonlyMap<string, readonly number[]>, consumer: LastingConsumer) => void;
+  readonly eachBatch: (payload: EachBatchPayload) => Promise<void>;
+  /** Markers, aborted and deleted records `[first, next)`, of which `eachBatch` is not told. */
+  readonly onNothing: (topic: string, partition: number, first: bigint, next: bigint) => void;
+  /** It has lost its group and will be back. */
+  readonly onTrouble?: (error: PipelineError) => void;
+  /** It will not be back: refused, not merely away. */
+  readonly onEnd: (error: PipelineError) => void;
+}
+
+const AGAIN_MS = 500;
+const LONGEST_MS = 5000;
+/** Refusals in a row that count as final: a broker that is starting refuses for a moment. */
+const REFUSALS = 10;
+
+/** Resolves once it has joined. Only committed records, nothing committed by itself. */
+export async function lastingConsumer(options: ConsumerOptions): Promise<LastingConsumer> {
+  const { kafka, topics, where } = options;
+  let current: Consumer | undefined;
+  let closing = false;
+  let wake = () => {};
+  let closed: Promise<void> | undefined;
+  /** By broker: when the fetch under way began, and when the last that was answered had begun. */
+  const fetching = new Map<number, number>();
+  const answered = new Map<number, number>();
+
+  /** Refused between two groups; joining steers anew. */
+  const steer = (act: (consumer: Consumer) => void) => {
+    try {
+      if (current) act(current);
+    } catch (error) {
+      if (!/Consumer group was not initialized/.test((error as Error).message)) throw error;
+    }
+  };
+  const own: LastingConsumer = {
+    seek: (topic, partition, offset) =>
+      steer((c) => c.seek({ topic, partition, offset: offset === "earliest" ? "-2" : String(offset) })),
+    pause: (topic, partition) => steer((c) => c.pause([{ topic, partitions: [partition] }])),
+    resume: (topic, partition) => steer((c) => c.resume([{ topic, partitions: [partition] }])),
+    heardUpToMs: () => (answered.size === fetching.size ? Math.min(...answered.values()) : 0),
+    close: () => {
+      closed ??= (async () => {
+        closing = true;
+        wake();
+        const consumer = current;
+        current = undefined;
+        await consumer?.disconnect().catch(() => {});
+      })();
+      return closed;
+    },
+  };
+
+  /** One life: resolves with the error that ended it; `joined` is told at most once a life. */
+  const live = async (joined: () => void): Promise<never> => {
+    const consumer = kafka.consumer({
+      ...options.config,
+      readUncommitted: false,
+      retry: { ...RETRY, restartOnFailure: async () => false },
+    });
+    let crash: (error: Error) => void = () => {};
+    const crashed = new Promise<never>((_, reject) => {
+      crash = reject;
+    });
+    crashed.catch(() => {});
+    consumer.on(consumer.events.CRASH, ({ payload }) => crash(payload.error));
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (closing) return;
+      current = consumer;
+      fetching.clear();
+      answered.clear();
+      options.onJoin(new Map(Object.entries(payload.memberAssignment)), own);
+      joined();
+    });
+    consumer.on(consumer.events.FETCH_START, ({ payload, timestamp }) => {
+      fetching.set(payload.nodeId, timestamp);
+    });
+    consumer.on(consumer.events.FETCH, ({ payload }) => {
+      const began = fetching.get(payload.nodeId);
+      if (began !== undefined) answered.set(payload.nodeId, began);
+    });
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize > 0) return;
+      const { topic, partition, firstOffset, lastOffset } = payload;
+      options.onNothing(topic, partition, BigInt(firstOffset ?? lastOffset), BigInt(lastOffset) + 1n);
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: options.eachBatch,
+      });
+      return await crashed;
+    } finally {
+      if (current === consumer) current = undefined;
+      // Leaves the group where it can; a broker that is away is not waited for.
+      void consumer.disconnect().catch(() => {});
+    }
+  };
+
+  let refusals = 0;
+  let hasJoined = false;
+  let last: PipelineError | undefined;
+  let settle: (error?: PipelineError) => void = () => {};
+  const first = new Promise<void>((resolve, reject) => {
+    settle = (error) => (error ? reject(error) : resolve());
+  });
+  first.catch(() => {});
+  const timer = setTimeout(
+    () => settle(last ?? failed(where, new Error(`no group within ${options.joinMs} ms`))),
+    options.joinMs,
+  );
+  void (async () => {
+    for (let lives = 0; !closing; ) {
+      try {
+        await live(() => {
+          hasJoined = true;
+          lives = refusals = 0;
+          settle();
+        });
+      } catch (cause) {
+        if (closing) return;
+        last = failed(where, cause);
+        refusals = last.retriable ? 0 : refusals + 1;
+        if (refusals > (hasJoined ? REFUSALS : 3)) {
+          settle(last);
+          options.onEnd(last);
+          return;
+        }
+        options.onTrouble?.(last);
+        lives += 1;
+        await new Promise<void>((resolve) => {
+          const waiting = setTimeout(resolve, Math.min(LONGEST_MS, AGAIN_MS * lives));
+          wake = () => {
+            clearTimeout(waiting);
+            resolve();
+          };
+        });
+      }
+    }
+  })();
+  try {
+    await first;
+    return own;
+  } catch (error) {
+    await own.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where the fetch of a batch began; kafkajs does not tell it in its types. */
+export const fetchedFrom = (batch: Batch): bigint =>
+  BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset);
