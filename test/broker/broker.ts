@@ -26,7 +26,10 @@ import { Kafka, logLevel } from "kafkajs";
 
 const run = promisify(execFile);
 const JAVA_FLAGS = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "faultwright", "kafka-4.3.1");
+const hashOf = (text: string | Buffer) => createHash("sha256").update(text).digest("hex").slice(0, 8);
+const pom = join(import.meta.dirname, "pom.xml");
+const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+const cache = join(caches, "faultwright", `kafka-4.3.1-${hashOf(readFileSync(pom))}`);
 const classpath = join(cache, "*");
 
 export type Protocol = "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
@@ -45,6 +48,8 @@ export interface Broker {
   readonly bootstrap: string;
   /** `host:port` of a further listener. */
   at(listener: string): string;
+  /** Where its log segments are. */
+  readonly dataDir: string;
   /** That of the last start. */
   readonly pid: number;
   /** `SIGKILL` for chaos; by default it shuts down in order. Removes its data. */
@@ -98,7 +103,7 @@ async function fetchJars(): Promise<void> {
   mkdirSync(join(cache, ".."), { recursive: true });
   const work = mkdtempSync(join(cache, "..", "fetch-"));
   try {
-    copyFileSync(join(import.meta.dirname, "pom.xml"), join(work, "pom.xml"));
+    copyFileSync(pom, join(work, "pom.xml"));
     await run("mvn", ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], { cwd: work });
     // In one step: a fetch that was cut off leaves no half cache. Another process may have been first.
     if (!existsSync(cache)) renameSync(join(work, "lib"), cache);
@@ -108,7 +113,7 @@ async function fetchJars(): Promise<void> {
 }
 
 /** Java's own class data sharing; an archive of another Java would be passed over in silence, so each has its own. */
-const classArchive = () => `${cache}-${createHash("sha256").update(`${javaVersion}`).digest("hex").slice(0, 8)}.jsa`;
+const classArchive = () => `${cache}-${hashOf(`${javaVersion}`)}.jsa`;
 const shared = () => (existsSync(classArchive()) ? [`-XX:SharedArchiveFile=${classArchive()}`] : []);
 
 /** Runs a class of the broker's jars, such as the console tools; resolves to what it printed. */
@@ -136,7 +141,7 @@ const freePort = (wanted = 0) =>
   });
 
 interface Node {
-  readonly id: number;
+  readonly dataDir: string;
   readonly addresses: ReadonlyMap<string, string>;
   readonly pid: number;
   start(): Promise<void>;
@@ -160,7 +165,7 @@ async function node(
   const controller = voters[id - 1]?.split("@")[1];
   const listed = [...addresses].map(([name, address]) => `${name}://${address}`).join(",");
   const protocols = { PLAINTEXT: "PLAINTEXT", CONTROLLER: "PLAINTEXT", ...listeners };
-  const properties = join(dir, "server.properties");
+  const [properties, dataDir] = [join(dir, "server.properties"), join(dir, "data")];
   writeFileSync(
     properties,
     `process.roles=broker,controller
@@ -172,7 +177,7 @@ listener.security.protocol.map=${Object.entries(protocols)
       .map((p) => p.join(":"))
       .join(",")}
 controller.listener.names=CONTROLLER
-log.dirs=${join(dir, "data")}
+log.dirs=${dataDir}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.retention.check.interval.ms=1000
@@ -195,7 +200,8 @@ appender.out.layout.pattern = %d %m%n%throwable{short}
   const log = join(dir, "server.log");
   const java = [...JAVA_FLAGS, `-Dlog4j2.configurationFile=${log4j}`];
   const clean = () => rmSync(dir, { recursive: true, force: true });
-  const storage = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties, ...format];
+  // "=": one id in 64 begins with a dash.
+  const storage = ["kafka.tools.StorageTool", "format", `--cluster-id=${clusterId}`, "-c", properties, ...format];
   await run("java", [...java, ...shared(), "-cp", classpath, ...storage]).catch((error) => {
     clean();
     throw error;
@@ -204,7 +210,7 @@ appender.out.layout.pattern = %d %m%n%throwable{short}
   const archive = join(dir, "classes.jsa");
   let server: ReturnType<typeof launch> | undefined;
   const self: Node = {
-    id,
+    dataDir,
     addresses,
     stopped: false,
     get pid() {
@@ -261,6 +267,7 @@ export async function startBroker(settings: readonly string[] = [], options: Bro
   return {
     bootstrap: at("PLAINTEXT"),
     at,
+    dataDir: one.dataDir,
     get pid() {
       return one.pid;
     },

@@ -144,15 +144,20 @@ export const lz4: Codec = {
       const bytes = word & 0x7fffffff;
       const stored = word > 0x7fffffff;
       if (bytes > blockBytes) throw bad("lz4: a block is larger than its frame allows");
-      bound = within(bound + (stored ? bytes : Math.min(blockBytes, LZ4_MOST * bytes)), maxBytes);
+      bound += stored ? bytes : Math.min(blockBytes, LZ4_MOST * bytes);
+      within(bound - blockBytes, maxBytes); // the last block may hold less
       at += 4 + bytes + (blockSums ? 4 : 0);
     }
-    if (!independent) return decompressFrameSync(packed);
+    if (!independent) {
+      const plain = decompressFrameSync(packed);
+      within(plain.length, maxBytes);
+      return plain;
+    }
     const out = Buffer.allocUnsafe(bound);
     let end = 0;
     for (let at = first; ; ) {
       const word = packed.readUInt32LE(at);
-      if (word === 0) return out.subarray(0, end);
+      if (word === 0) return out.subarray(0, within(end, maxBytes));
       const bytes = word & 0x7fffffff;
       const block = packed.subarray(at + 4, at + 4 + bytes);
       end += (word > 0x7fffffff ? block : lz4Plain(block, Math.min(blockBytes, LZ4_MOST * bytes))).copy(out, end);
@@ -188,8 +193,9 @@ export const zstd: Codec = {
     let total = 0;
     const parts: Buffer[] = [];
     for (const { start, end, bound } of zstdFrames(packed)) {
-      total = within(total + bound, maxBytes);
+      within(total + bound - ZSTD_BLOCK_BYTES, maxBytes); // the last block may hold less
       const plain = zstdWasm.decompress(packed.subarray(start, end), { defaultHeapSize: Math.max(bound, 1) });
+      total = within(total + plain.length, maxBytes);
       parts.push(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength));
     }
     return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
