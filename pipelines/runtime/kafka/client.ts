@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
-import { registerCodecs } from "./codecs.ts";
+import { BatchError, registerCodecs } from "./codecs.ts";
 
 /** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
 export const RETRY = { initialRetryTime: 20, retries: 8 };
@@ -106,6 +106,12 @@ export function failed(where: string, cause: unknown): PipelineError {
   const type = chain.find((e) => e.type)?.type;
   const detail = outer.message;
 
+  const batch = chain.find((e): e is BatchError => e instanceof BatchError);
+  if (batch)
+    return new PipelineError(batch.code, where, {
+      detail: batch.message,
+      hint: "it may be in any partition that was fetched with this one; who writes it should make smaller batches",
+    });
   if (chain.some((e) => e.name === "KafkaJSSASLAuthenticationError") || type === "SASL_AUTHENTICATION_FAILED")
     return new PipelineError("KAFKA_AUTHENTICATION", where, {
       detail,
