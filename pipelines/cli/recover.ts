@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { Action } from "../core/records.ts";
-import { KILL_SWITCH } from "../run/stream.ts";
+import { KILL_SWITCH } from "../run/job.ts";
 import { latestOf, post } from "./client.ts";
 
 const dataDirOption = ["--data-dir <dir>", "data directory of the pipeline", ".faultwright"] as const;

@@ -9,4 +9,5 @@ export { fileSource } from "../ingest/sources/files.ts";
 export { engine } from "../runtime/embedded/engine.ts";
 export { openStore } from "../runtime/store/pglite.ts";
 export { assemble } from "./assemble.ts";
-export { type Stream, type StreamOptions, stream } from "./stream.ts";
+export type { Stream, StreamOptions } from "./job.ts";
+export { stream } from "./stream.ts";

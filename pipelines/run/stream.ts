@@ -23,34 +23,23 @@ import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 import { apiRoutes } from "./api.ts";
 import { assemble } from "./assemble.ts";
-
-export interface StreamOptions {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Replays act on nothing and write no endpoint. */
-  readonly replay?: boolean;
-}
-
-export interface Stream {
-  /** Base address of OTLP receiver and API; undefined when neither is configured. */
-  readonly url: string | undefined;
-  /** Settles when every source has ended (never, while one is live). */
-  readonly ended: Promise<void>;
-  stop(): Promise<void>;
-}
+import { KILL_SWITCH, type Stream, type StreamOptions } from "./job.ts";
 
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
 const TRIM_MS = 60_000;
-/** While this file is in the data directory, nothing is ever executed: it works when nothing else does. */
-export const KILL_SWITCH = "kill-switch";
 
 /**
  * Starts the pipeline. @throws PipelineError when the data directory is in use, damaged or unwritable, or a source
  * can't be read. `stop` drains what has arrived, commits, and closes everything it opened.
  */
-export async function stream({ config, clock, log, replay = false }: StreamOptions): Promise<Stream> {
+export async function stream(options: StreamOptions): Promise<Stream> {
+  const { config, clock, log, replay = false } = options;
+  const { runtime } = config;
+  if (runtime.kind === "kafka") {
+    const { kafkaStream } = await import("./kafka/stream.ts");
+    return kafkaStream({ ...options, config: { ...config, runtime } });
+  }
   await mkdir(config.dataDir, { recursive: true });
   const store = await openStore(join(config.dataDir, "store"));
   const sources: Source[] = [];

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { recoverCommand } from "../../pipelines/cli/recover.ts";
-import { KILL_SWITCH } from "../../pipelines/run/stream.ts";
+import { KILL_SWITCH } from "../../pipelines/run/job.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "faultwright-recover-"));
 afterAll(() => rmSync(dir, { recursive: true }));
