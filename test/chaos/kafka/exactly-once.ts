@@ -3,7 +3,7 @@
  * and the broker is killed, while records come in. Then every committed output, and the state rebuilt from the
  * changelog, must be what one undisturbed reading of the same input gives.
  *
- *   npx tsx test/chaos/kafka/exactly-once.ts --records 300000 --kills 10 --pauses 10 --rebalances 5 --broker-kills 3
+ *   npx tsx test/chaos/kafka/exactly-once.ts --records 300000 --kills 10 --pauses 10 --rebalances 5 --broker-kills 5
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -14,7 +14,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { readChangelog, reread } from "../../../pipelines/runtime/kafka/changelog.ts";
 import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
 import { type Produced, Task } from "../../../pipelines/runtime/kafka/task.ts";
-import { startBroker } from "../../broker/broker.ts";
+import { startBroker, startCluster } from "../../broker/broker.ts";
 import { countingStage } from "./counting-stage.ts";
 
 export interface ChaosOptions {
@@ -23,6 +23,8 @@ export interface ChaosOptions {
   readonly pauses: number;
   readonly rebalances: number;
   readonly brokerKills: number;
+  /** 1, or a cluster with three copies of everything. */
+  readonly brokers: 1 | 3;
   readonly seed: number;
   readonly verbose?: boolean;
 }
@@ -54,15 +56,41 @@ function random(seed: number): () => number {
   };
 }
 
+interface Victim {
+  readonly addresses: readonly string[];
+  /** kill -9 and a start with the same data a moment later: also the coordinators of groups and transactions move. */
+  killOne(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function single(): Promise<Victim> {
+  const broker = await startBroker();
+  return { addresses: [broker.bootstrap], killOne: () => broker.restart(500), stop: () => broker.stop() };
+}
+
+async function cluster(next: () => number): Promise<Victim> {
+  const { brokers, kill, start, stop } = await startCluster(3);
+  return {
+    addresses: brokers,
+    async killOne() {
+      const index = Math.floor(next() * brokers.length);
+      await kill(index);
+      await sleep(3000);
+      await start(index);
+    },
+    stop,
+  };
+}
+
 export async function exactlyOnce(options: ChaosOptions): Promise<ChaosResult> {
   const began = Date.now();
   const next = random(options.seed);
   const say = (text: string) => options.verbose && process.stderr.write(`${text}\n`);
-  const broker = await startBroker();
+  const broker = options.brokers === 1 ? await single() : await cluster(next);
   const workers = new Set<ChildProcess>();
-  const transport = kafkajsTransport({ brokers: [broker.bootstrap] });
+  const transport = kafkajsTransport({ brokers: broker.addresses });
   const admin = new Kafka({
-    brokers: [broker.bootstrap],
+    brokers: [...broker.addresses],
     logLevel: logLevel.NOTHING,
     retry: { initialRetryTime: 100, retries: 30 },
   }).admin();
@@ -75,14 +103,27 @@ export async function exactlyOnce(options: ChaosOptions): Promise<ChaosResult> {
     const topic = (name: string, compact: boolean) => ({
       topic: name,
       numPartitions: PARTITIONS,
-      configEntries: compact ? [{ name: "cleanup.policy", value: "compact" }] : [],
+      replicationFactor: options.brokers,
+      configEntries: [
+        { name: "min.insync.replicas", value: String(Math.ceil(options.brokers / 2)) },
+        ...(compact ? [{ name: "cleanup.policy", value: "compact" }] : []),
+      ],
     });
     await admin.createTopics({ topics: [topic("input", false), topic("output", false), topic("state", true)] });
     const groupId = `chaos-${randomUUID()}`;
     const launch = () => {
       const child = spawn(
         process.execPath,
-        ["--import", "tsx", "test/chaos/kafka/worker.ts", broker.bootstrap, "input", "output", "state", groupId],
+        [
+          "--import",
+          "tsx",
+          "test/chaos/kafka/worker.ts",
+          broker.addresses.join(","),
+          "input",
+          "output",
+          "state",
+          groupId,
+        ],
         { stdio: ["ignore", "ignore", options.verbose ? "inherit" : "ignore"] },
       );
       workers.add(child);
@@ -156,7 +197,7 @@ export async function exactlyOnce(options: ChaosOptions): Promise<ChaosResult> {
         await sleep(3000);
         third.kill("SIGTERM");
         await ended(third);
-      } else await broker.restart(500);
+      } else await broker.killOne();
       count(what);
       await sleep(SETTLE_MS + next() * 2000);
     }
@@ -243,7 +284,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
       kills: { type: "string", default: "10" },
       pauses: { type: "string", default: "10" },
       rebalances: { type: "string", default: "5" },
-      "broker-kills": { type: "string", default: "3" },
+      "broker-kills": { type: "string", default: "5" },
+      brokers: { type: "string", default: "3" },
       seed: { type: "string", default: "1" },
       verbose: { type: "boolean", default: false },
     },
@@ -254,6 +296,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     pauses: Number(values.pauses),
     rebalances: Number(values.rebalances),
     brokerKills: Number(values["broker-kills"]),
+    brokers: values.brokers === "1" ? 1 : 3,
     seed: Number(values.seed),
     verbose: values.verbose,
   });
