@@ -61,12 +61,22 @@ const onKafka = kafkaConnection.extend({
   topics: z
     .array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) }))
     .default([])
-    .describe("Followed from their beginning. Topics with several partitions must have one count of them."),
+    .describe("Followed from their beginning."),
+  keyed: z
+    .boolean()
+    .default(false)
+    .describe("All of an entity lies in one partition already, and in the same one of each topic: nothing is routed."),
+  partitions: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("Tasks of the features stage; by default the most partitions that a topic has."),
   replication: z.number().int().positive().default(1).describe("Of our own topics; 3 on a cluster of three or more."),
   stages: z
-    .array(z.enum(["features", "incidents", "act"]))
+    .array(z.enum(["route", "features", "incidents", "act"]))
     .min(1)
-    .default(["features", "incidents", "act"])
+    .default(["route", "features", "incidents", "act"])
     .describe("That this process takes part in."),
   session: duration.default(30_000).describe("A process that is silent for this long loses its tasks."),
   state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),

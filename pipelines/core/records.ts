@@ -1,4 +1,5 @@
 /** The records that flow between stages. Times are integer milliseconds since the Unix epoch, ranges half-open. */
+import type { Share } from "./share.ts";
 import type { Attributes, Entity, Series } from "./tables.ts";
 
 /** One message of a source, undecoded. `position` is where reading goes on *after* it. */
@@ -10,6 +11,8 @@ export interface RawRecord {
   /** Name of a decoder. */
   readonly format: string;
   readonly value: Uint8Array;
+  /** Where several tasks get the record: the part that is ours. */
+  readonly share?: Share;
 }
 
 /** Numbers, one slot a row. `startMs` is when a cumulative count began, 0 if unknown. */
@@ -274,6 +277,8 @@ export interface Action {
 /** What people and the executor tell the stages; travels through the journal, so that a replay sees the same. */
 export type Control =
   | { readonly kind: "tick"; readonly timeMs: number }
+  /** The source has come to this event time, though it had nothing for us; 0: it has had nothing at all so far. */
+  | { readonly kind: "mark"; readonly timeMs: number }
   | { readonly kind: "acknowledge"; readonly timeMs: number; readonly incidentId: string; readonly by: string }
   | {
       readonly kind: "approve";

@@ -1,7 +1,8 @@
 /** Where decoders write: growable columns, checked row by row. One sink per task, reused for every record. */
 import { type ErrorCode, PipelineError } from "./errors.ts";
 import type { HistogramBatch, LogBatch, PointBatch, RawRecord, SpanBatch } from "./records.ts";
-import type { Attributes, Tables } from "./tables.ts";
+import { type Share, shareOf } from "./share.ts";
+import { type Attributes, entityName, type Tables } from "./tables.ts";
 
 export interface SignalLimits {
   /** How far event time may run ahead of arrival, ms. */
@@ -47,6 +48,7 @@ export class SignalSink {
   /** Latest event time a row may carry; set by `begin`. */
   #maxMs = Number.POSITIVE_INFINITY;
   #rejected = new Map<string, Rejection>();
+  #share: Share | undefined;
 
   #points = 0;
   #pSeries = new Uint32Array(1024);
@@ -91,7 +93,8 @@ export class SignalSink {
   }
 
   /** Empties the columns for the next record. Views given out by the batch getters end here. */
-  begin(record: Pick<RawRecord, "ingestTimeMs">): void {
+  begin(record: Pick<RawRecord, "ingestTimeMs" | "share">): void {
+    this.#share = record.share;
     this.#maxMs = record.ingestTimeMs + this.limits.maxFutureMs;
     this.#points = 0;
     this.#histograms = 0;
@@ -115,8 +118,15 @@ export class SignalSink {
     return this.#points + this.#histograms + this.#logs + this.#spans;
   }
 
-  /** Counts rows that can't be used. `detail` is cut to 200 characters; at most 20 different reasons are kept apart. */
+  /**
+   * Counts rows that can't be used, and that nobody can say whose they are. `detail` is cut to 200 characters; at most
+   * 20 different reasons are kept apart.
+   */
   reject(code: ErrorCode, detail: string, rows = 1): void {
+    if (this.#share?.primary !== false) this.#refuse(code, detail, rows);
+  }
+
+  #refuse(code: ErrorCode, detail: string, rows = 1): void {
     const short = detail.length > 200 ? `${detail.slice(0, 200)}…` : detail;
     const key = `${code} ${short}`;
     const known = this.#rejected.get(key) ?? (this.#rejected.size >= 20 ? this.#rejected.get(`${code} …`) : undefined);
@@ -129,13 +139,14 @@ export class SignalSink {
     return [...this.#rejected.values()];
   }
 
-  /** Interns an entity; -1 (rows counted as rejected) when an attribute is too long or the table is full. */
+  /** Interns an entity; -1 when it is another task's, or (rows counted as rejected) when an attribute is too long or the table is full. */
   entity(resource: Attributes, rows = 1): number {
+    if (this.#share && !this.#owns(resource, this.#share)) return -1;
     if (!this.#fits(resource, rows)) return -1;
     const id = this.tables.internEntity(resource);
     const version = resource["service.version"];
     if (id >= 0 && version !== undefined) this.#seeVersion(id, version);
-    if (id < 0) this.reject("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
+    if (id < 0) this.#refuse("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
     return id;
   }
 
@@ -150,7 +161,7 @@ export class SignalSink {
   ): number {
     if (entityId < 0) return -1;
     if (metric.length === 0 || metric.length > this.limits.maxAttributeChars) {
-      this.reject(metric === "" ? "DECODE_BAD_FIELD" : "LABEL_TOO_LONG", "metric name", rows);
+      this.#refuse(metric === "" ? "DECODE_BAD_FIELD" : "LABEL_TOO_LONG", "metric name", rows);
       return -1;
     }
     if (!this.#fits(attributes, rows)) return -1;
@@ -158,9 +169,14 @@ export class SignalSink {
     if (id < 0) {
       const { series, seriesPerEntity } = this.tables.limits;
       const name = this.tables.entities[entityId]?.name ?? "?";
-      this.reject("LIMIT_SERIES", `entity ${name}: at most ${seriesPerEntity} series each, ${series} in all`, rows);
+      this.#refuse("LIMIT_SERIES", `entity ${name}: at most ${seriesPerEntity} series each, ${series} in all`, rows);
     }
     return id;
+  }
+
+  #owns(resource: Attributes, { index, of }: Share): boolean {
+    const { kind, name } = entityName(resource, this.tables.rules);
+    return shareOf(kind, name, of) === index;
   }
 
   #seeVersion(entityId: number, version: string): void {
@@ -174,7 +190,7 @@ export class SignalSink {
     const max = this.limits.maxAttributeChars;
     for (const k in attributes) {
       if (k.length <= max && (attributes[k] as string).length <= max) continue;
-      this.reject("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
+      this.#refuse("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
       return false;
     }
     return true;
@@ -182,16 +198,17 @@ export class SignalSink {
 
   #timeOk(timeMs: number): boolean {
     if (timeMs > 0 && timeMs <= this.#maxMs) return true;
-    if (timeMs > this.#maxMs) this.reject("TIME_IN_FUTURE", `more than ${this.limits.maxFutureMs} ms ahead of arrival`);
-    else if (timeMs <= 0) this.reject("TIME_BEFORE_1970", "time is zero or negative");
-    else this.reject("DECODE_BAD_FIELD", "time is not a number");
+    if (timeMs > this.#maxMs)
+      this.#refuse("TIME_IN_FUTURE", `more than ${this.limits.maxFutureMs} ms ahead of arrival`);
+    else if (timeMs <= 0) this.#refuse("TIME_BEFORE_1970", "time is zero or negative");
+    else this.#refuse("DECODE_BAD_FIELD", "time is not a number");
     return false;
   }
 
   /** A number of a series from `series()`; ids below 0 are skipped silently (they were counted there). */
   point(seriesId: number, timeMs: number, startMs: number, value: number): void {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
-    if (!Number.isFinite(value)) return this.reject("VALUE_NOT_FINITE", String(value));
+    if (!Number.isFinite(value)) return this.#refuse("VALUE_NOT_FINITE", String(value));
     const i = this.#points++;
     if (i >= this.#pSeries.length) {
       this.#pSeries = grown(this.#pSeries, i + 1);
@@ -216,8 +233,8 @@ export class SignalSink {
     counts: ArrayLike<number>,
   ): void {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
-    if (!Number.isFinite(count) || count < 0) return this.reject("VALUE_NOT_FINITE", "histogram count");
-    if (upper.length !== counts.length) return this.reject("DECODE_BAD_FIELD", "histogram bounds and counts differ");
+    if (!Number.isFinite(count) || count < 0) return this.#refuse("VALUE_NOT_FINITE", "histogram count");
+    if (upper.length !== counts.length) return this.#refuse("DECODE_BAD_FIELD", "histogram bounds and counts differ");
     const i = this.#histograms++;
     this.#hSeries = grown(this.#hSeries, i + 1);
     this.#hTime = grown(this.#hTime, i + 1);
@@ -270,8 +287,8 @@ export class SignalSink {
   }): void {
     if (span.entityId < 0 || !this.#timeOk(span.startMs)) return;
     if (!(span.durationMs >= 0) || !Number.isFinite(span.durationMs))
-      return this.reject("DECODE_BAD_FIELD", "span ends before it starts");
-    if (span.operation.length > this.limits.maxAttributeChars) return this.reject("LABEL_TOO_LONG", "span name");
+      return this.#refuse("DECODE_BAD_FIELD", "span ends before it starts");
+    if (span.operation.length > this.limits.maxAttributeChars) return this.#refuse("LABEL_TOO_LONG", "span name");
     const i = this.#spans++;
     this.#sEntity = grown(this.#sEntity, i + 1);
     this.#sStart = grown(this.#sStart, i + 1);

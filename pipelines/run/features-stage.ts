@@ -67,6 +67,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   const control = (record: RawRecord, out: Outbox) => {
     const message = JSON.parse(Buffer.from(record.value).toString("utf8")) as Control;
+    if (message.kind === "mark") return parts.windows.mark(record.source, message.timeMs);
     if (message.kind === "tick") parts.windows.tick(record.source, message.timeMs);
     out.send({ type: "control", control: message });
   };

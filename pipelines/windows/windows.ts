@@ -135,6 +135,12 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       if (own > 0) clocks.set(source, Math.max(own, timeMs));
       advanceClock();
     },
+    /** What `tick` says of time that passes, said by a source of itself; 0: it holds nobody up until it has something. */
+    mark(source: string, timeMs: number): void {
+      if (timeMs > 0) clocks.set(source, Math.max(clocks.get(source) ?? 0, timeMs));
+      else if ((clocks.get(source) ?? 0) === 0) clocks.delete(source);
+      advanceClock();
+    },
     /** `deltaMs` went by in which no source sent anything; those that never have are no longer waited for. */
     pass(deltaMs: number): void {
       for (const [source, own] of [...clocks])
@@ -192,6 +198,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       const time = chunks.get("time");
       if (!time) return;
       const [c, n, a, running] = fromChunk<[number, number, number[], [string, number][]]>(time);
+      clocks.clear(); // one that was let go must not hold us up again
       for (const [source, t] of running) clocks.set(source, t < 0 ? Number.POSITIVE_INFINITY : t);
       clockMs = c;
       nextStart = n;

@@ -5,6 +5,7 @@ import type { Outbox, Stage } from "../../core/stage.ts";
 import type { Produced, TaskRecord, TaskStage } from "../../runtime/kafka/task.ts";
 import { assemble } from "../assemble.ts";
 import { mergeOrigins } from "./merge.ts";
+import { HEADERS, shareFrom } from "./route.ts";
 import type { Names } from "./topics.ts";
 import { fromRecord, toRecords } from "./wire.ts";
 
@@ -13,9 +14,6 @@ export interface Input {
   readonly topic: string;
   readonly format: string | undefined;
 }
-
-/** Names the decoder of a record in a topic that holds several formats. */
-export const FORMAT_HEADER = "fw-format";
 
 /** Outputs go to the partition of the task, so that they lie in the order in which they were found. */
 function outbox(names: Names, partition: number, next: string | undefined, origin: string) {
@@ -36,12 +34,20 @@ function outbox(names: Names, partition: number, next: string | undefined, origi
   };
 }
 
-export function featuresTask(config: Config, names: Names, inputs: readonly Input[], partition: number) {
+/**
+ * `origins` that the watermark waits for: topic and partition. Those of routed records stand in their headers.
+ */
+export function featuresTask(
+  config: Config,
+  names: Names,
+  inputs: readonly Input[],
+  origins: readonly string[],
+  partition: number,
+) {
   const stage = assemble(config).features;
   const { out, to } = outbox(names, partition, names.messages, `features/${partition}`);
   const formats = new Map(inputs.map((i) => [i.topic, i.format]));
-  const sourceOf = (topic: string) => `${topic}/${partition}`;
-  for (const { topic } of inputs) stage.join(sourceOf(topic));
+  for (const origin of origins) stage.join(origin);
   return {
     name: stage.name,
     version: stage.version,
@@ -49,12 +55,15 @@ export function featuresTask(config: Config, names: Names, inputs: readonly Inpu
     process(record: TaskRecord, produce: (p: Produced) => void) {
       to(produce);
       if (record.value.length === 0) return; // a tombstone says nothing
+      const { headers } = record;
+      const share = shareFrom(headers[HEADERS.share]);
       const raw: RawRecord = {
-        source: sourceOf(record.topic),
-        position: String(record.offset + 1n),
+        source: headers[HEADERS.origin] ?? `${record.topic}/${partition}`,
+        position: headers[HEADERS.position] ?? String(record.offset + 1n),
         ingestTimeMs: record.timestampMs,
-        format: formats.get(record.topic) ?? record.headers[FORMAT_HEADER] ?? "",
+        format: formats.get(record.topic) ?? headers[HEADERS.format] ?? "",
         value: record.value,
+        ...(share ? { share } : {}),
       };
       stage.process(raw, out);
     },

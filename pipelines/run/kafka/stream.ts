@@ -15,7 +15,7 @@ import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { apiRoutes } from "../api.ts";
 import { KILL_SWITCH, type Stream, type StreamOptions } from "../job.ts";
-import { FORMAT_HEADER } from "./stages.ts";
+import { HEADERS } from "./route.ts";
 import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
 import { startWorker, type WorkerOptions } from "./worker.ts";
@@ -118,7 +118,7 @@ export async function kafkaStream({
         // Acknowledged when all in-sync replicas have it.
         append: ({ format, value }) =>
           transport.produce(names.intake, [
-            { value, headers: { [FORMAT_HEADER]: format }, timestampMs: clock.nowMs() },
+            { value, headers: { [HEADERS.format]: format }, timestampMs: clock.nowMs() },
           ]),
         maxBodyBytes: otlp.maxBodyBytes,
         overloaded: () => false,

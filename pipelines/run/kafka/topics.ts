@@ -4,6 +4,8 @@ import type { Topic } from "../../core/records.ts";
 export interface Names {
   /** What comes over OTLP/HTTP, as it came. */
   readonly intake: string;
+  /** What `route` has sorted by entity. */
+  readonly signals: string;
   /** Features to incidents. */
   readonly messages: string;
   /** Incidents to act. */
@@ -19,6 +21,7 @@ export const OUTPUTS: readonly Topic[] = ["anomalies", "incidents", "actions", "
 
 export const namesOf = (prefix: string): Names => ({
   intake: `${prefix}.intake`,
+  signals: `${prefix}.signals`,
   messages: `${prefix}.messages`,
   decisions: `${prefix}.decisions`,
   output: (topic) => `${prefix}.${topic}`,
@@ -36,8 +39,15 @@ export interface Spec {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** `tasks`: partitions of the features stage. Correlation and repair look at the whole system: one partition each. */
-export function topicSpecs(names: Names, tasks: number, replication: number): Spec[] {
+export interface Counts {
+  /** Partitions of the inputs, where `route` reads them. */
+  readonly route: number;
+  /** Tasks of the features stage. Correlation and repair look at the whole system: one task each. */
+  readonly features: number;
+  readonly replication: number;
+}
+
+export function topicSpecs(names: Names, { route, features: tasks, replication }: Counts): Spec[] {
   const spec = (name: string, partitions: number, config: Record<string, string>): Spec => ({
     name,
     partitions,
@@ -55,13 +65,15 @@ export function topicSpecs(names: Names, tasks: number, replication: number): Sp
   };
   const latest = { "cleanup.policy": "compact", "min.compaction.lag.ms": String(7 * DAY_MS) };
   return [
-    spec(names.intake, tasks, kept(2 * DAY_MS)),
+    spec(names.intake, route, kept(2 * DAY_MS)),
+    spec(names.signals, tasks, kept(2 * DAY_MS)),
     spec(names.messages, 1, kept(DAY_MS)),
     spec(names.decisions, 1, kept(DAY_MS)),
     spec(names.output("anomalies"), tasks, kept(30 * DAY_MS)),
     spec(names.output("dead-letters"), tasks, kept(14 * DAY_MS)),
     spec(names.output("incidents"), 1, latest),
     spec(names.output("actions"), 1, latest),
+    spec(names.state("route"), route, state),
     spec(names.state("features"), tasks, state),
     spec(names.state("incidents"), 1, state),
     spec(names.state("act"), 1, state),

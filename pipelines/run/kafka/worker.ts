@@ -4,12 +4,14 @@ import type { Logger } from "pino";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { PipelineError } from "../../core/errors.ts";
+import { DEFAULT_SIGNAL_LIMITS } from "../../core/signals.ts";
 import { decoders } from "../../ingest/decoders/index.ts";
 import { compressionOf, kafkaClient } from "../../runtime/kafka/client.ts";
 import { type Group, type GroupEvent, type GroupOptions, startGroup } from "../../runtime/kafka/group.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import type { TaskStage } from "../../runtime/kafka/task.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
+import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, type Spec, topicSpecs } from "./topics.ts";
 
@@ -52,27 +54,57 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
           detail: `there is no decoder ${format}`,
           hint: `there are ${Object.keys(decoders).join(", ")}`,
         });
-    const tasks = await tasksOf(transport, inputs);
-    await createTopics(kafka, topicSpecs(names, tasks, runtime.replication));
+    const plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
+    await createTopics(kafka, topicSpecs(names, { ...plan, replication: runtime.replication }));
     if (config.sources.length > 0) inputs.push({ topic: names.intake, format: undefined });
+    const origins = inputs.flatMap(({ topic }) =>
+      Array.from({ length: plan.sizes.get(topic) ?? plan.route }, (_, p) => `${topic}/${p}`),
+    );
+    const topics = inputs.map((i) => i.topic);
+    const signals = [{ topic: names.signals, format: undefined }];
     const read: Record<StageName, readonly string[]> = {
-      features: inputs.map((i) => i.topic),
+      route: topics,
+      features: plan.routed ? [names.signals] : topics,
       incidents: [names.messages],
       act: [names.decisions],
     };
     const make: Record<StageName, (partition: number) => TaskStage> = {
-      features: (partition) => featuresTask(config, names, inputs, partition),
+      route: (partition) =>
+        routeTask(
+          {
+            decoders,
+            limits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: config.limits.future },
+            formats: new Map(inputs.map((i) => [i.topic, i.format])),
+            topic: names.signals,
+            partitions: plan.features,
+            markMs: config.windows.window / 2,
+          },
+          partition,
+        ),
+      features: (partition) =>
+        plan.routed
+          ? featuresTask(config, names, signals, origins, partition)
+          : featuresTask(
+              config,
+              names,
+              inputs,
+              origins.filter((o) => o.endsWith(`/${partition}`)),
+              partition,
+            ),
       incidents: (partition) => incidentsTask(config, names, partition),
       act: (partition) => actTask(config, names, partition),
     };
+    /** Time passes in silence where the input is from outside; further on the marks say so. */
+    const told: StageName = plan.routed ? "route" : "features";
+    const stages = runtime.stages.filter((stage) => stage !== "route" || plan.routed);
     const shared = () => {
-      reader ??= transport.reader(runtime.stages.flatMap((s) => [...read[s], names.state(s)]));
+      reader ??= transport.reader(stages.flatMap((s) => [...read[s], names.state(s)]));
       reader.catch(() => {
         reader = undefined;
       });
       return reader;
     };
-    for (const stage of runtime.stages) {
+    for (const stage of stages) {
       const options: GroupOptions = {
         kafka,
         transport,
@@ -85,7 +117,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
         compression: compressionOf(runtime),
         commitMs: config.commit,
         stateMs: runtime.state,
-        tickMs: stage === "features" ? config.windows.window : 0,
+        tickMs: stage === told ? config.windows.window : 0,
         sessionMs: runtime.session,
         onEvent: (event) => {
           logEvent(log, stage, event);
@@ -103,18 +135,35 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   return { names, groups, failed, stop };
 }
 
-/** Task p reads partition p of every input, so these must be as many in each. */
-async function tasksOf(transport: ReturnType<typeof kafkajsTransport>, inputs: readonly Input[]): Promise<number> {
-  const counts = await Promise.all(
-    inputs.map(async ({ topic }) => [topic, (await transport.offsets(topic)).size] as const),
-  );
-  const tasks = Math.max(1, ...counts.map(([, n]) => n));
-  if (counts.some(([, n]) => n !== tasks))
-    throw new PipelineError("CONFIG_INVALID", "runtime.topics", {
-      detail: `the topics differ in partitions: ${counts.map(([t, n]) => `${t} has ${n}`).join(", ")}`,
-      hint: "partition p of all of them is one task, so give them one count, and one way to choose the partition of an entity",
+interface Plan {
+  /** Inputs are sorted by entity first. */
+  readonly routed: boolean;
+  /** Partitions of each input. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly route: number;
+  readonly features: number;
+}
+
+/** @throws PipelineError CONFIG_INVALID when the topics are said to be keyed and can't be */
+async function planOf(
+  transport: ReturnType<typeof kafkajsTransport>,
+  inputs: readonly Input[],
+  runtime: OnKafka,
+  intake: string | undefined,
+): Promise<Plan> {
+  const sizes = new Map<string, number>();
+  for (const { topic } of inputs) sizes.set(topic, (await transport.offsets(topic)).size);
+  const most = Math.max(1, ...sizes.values());
+  const features = runtime.partitions ?? most;
+  const even = [...sizes.values()].every((n) => n === features);
+  if (runtime.keyed && !even)
+    throw new PipelineError("CONFIG_INVALID", "runtime.keyed", {
+      detail: `the topics differ in partitions: ${[...sizes].map(([t, n]) => `${t} has ${n}`).join(", ")}`,
+      hint: "partition p of all of them is one task; leave keyed out to have them sorted by entity",
     });
-  return tasks;
+  // One partition holds every entity, whoever wrote it.
+  const routed = !(runtime.keyed && intake === undefined) && !(features === 1 && even);
+  return { routed, sizes, route: most, features };
 }
 
 async function createTopics(kafka: Kafka, specs: readonly Spec[]): Promise<void> {

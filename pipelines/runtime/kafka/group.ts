@@ -9,7 +9,7 @@ import { Seat, type SeatEvent, type SeatOptions } from "./seat.ts";
 import type { Task, TaskRecord, TaskStage } from "./task.ts";
 
 export interface GroupOptions extends Omit<SeatOptions, "onEvent"> {
-  /** Task p is partition p of all of them. */
+  /** Task p is partition p of all that have one. */
   readonly topics: readonly string[];
   /** Longest time between two commits, ms. */
   readonly commitMs: number;
@@ -50,6 +50,8 @@ const JOIN_MS = 60_000;
 
 interface Place {
   readonly seat: Seat;
+  /** Those that have this partition. */
+  topics: readonly string[];
   /** Up to when the task knows what time it is: by records, or by being told of silence. */
   tickedMs: number;
   /** Newest offset on the broker, by topic. */
@@ -74,17 +76,13 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     onEvent({ kind: "failed", error });
     refuse(error);
   };
-  const pause = (partition: number) => {
-    for (const topic of topics) consumer?.pause(topic, partition);
-  };
-
   const open = (place: Place) => {
     const { seat } = place;
     if (stopping || places.get(seat.partition) !== place) return;
-    pause(seat.partition);
+    for (const topic of place.topics) consumer?.pause(topic, seat.partition);
     const ready = (task: Task) => {
       place.tickedMs = clock.nowMs();
-      for (const topic of topics) {
+      for (const topic of place.topics) {
         consumer?.seek(topic, seat.partition, task.position(topic) ?? "earliest");
         consumer?.resume(topic, seat.partition);
       }
@@ -93,21 +91,23 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   };
   const commit = (place: Place) => place.seat.commit(() => open(place));
 
-  const join = (assigned: ReadonlySet<number>) => {
-    onEvent({ kind: "assigned", tasks: [...assigned].sort((a, b) => a - b) });
+  const join = (assigned: ReadonlyMap<number, readonly string[]>) => {
+    onEvent({ kind: "assigned", tasks: [...assigned.keys()].sort((a, b) => a - b) });
     for (const [partition, { seat }] of [...places]) {
       if (assigned.has(partition)) continue;
       places.delete(partition);
       onEvent({ kind: "lost", task: partition });
       void seat.close();
     }
-    for (const partition of assigned) {
+    for (const [partition, own] of assigned) {
       const now = clock.nowMs();
       const place = places.get(partition) ?? {
         seat: new Seat(partition, options),
+        topics: own,
         tickedMs: now,
         ends: new Map(),
       };
+      place.topics = own;
       places.set(partition, place);
       open(place);
     }
@@ -171,7 +171,10 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     },
     onJoin: (assigned, own) => {
       consumer = own;
-      join(new Set([...assigned.values()].flat()));
+      const tasks = new Map<number, string[]>();
+      for (const [topic, partitions] of assigned)
+        for (const p of partitions) tasks.set(p, [...(tasks.get(p) ?? []), topic]);
+      join(tasks);
     },
     eachBatch,
     onNothing: (topic, partition, first, next) => {
@@ -187,7 +190,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   });
 
   const caughtUp = (place: Place, task: Task) =>
-    topics.every((t) => (task.position(t) ?? 0n) >= (place.ends.get(t) ?? 0n));
+    place.topics.every((t) => (task.position(t) ?? 0n) >= (place.ends.get(t) ?? 0n));
   const timer = setInterval(() => {
     const now = clock.nowMs();
     for (const place of places.values()) {

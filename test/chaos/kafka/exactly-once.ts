@@ -88,7 +88,7 @@ export async function exactlyOnce(options: ChaosOptions): Promise<ChaosResult> {
   const say = (text: string) => options.verbose && process.stderr.write(`${text}\n`);
   const broker = options.brokers === 1 ? await single() : await cluster(next);
   const workers = new Set<ChildProcess>();
-  const transport = kafkajsTransport({ brokers: broker.addresses });
+  const transport = kafkajsTransport({ brokers: [...broker.addresses] });
   const admin = new Kafka({
     brokers: [...broker.addresses],
     logLevel: logLevel.NOTHING,
