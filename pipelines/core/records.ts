@@ -321,7 +321,9 @@ export type Message =
   | { readonly type: "change"; readonly change: ChangeEvent }
   | { readonly type: "control"; readonly control: Control }
   | { readonly type: "incident"; readonly incident: Incident }
-  | { readonly type: "watermark"; readonly timeMs: number };
+  | { readonly type: "watermark"; readonly timeMs: number }
+  /** The sender has had no input at all so far: nobody need wait for its watermark. */
+  | { readonly type: "idle" };
 
 /** Topics that outlive a run. */
 export interface TopicRecords {

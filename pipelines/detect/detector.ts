@@ -123,6 +123,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       const n = w.length;
       const out: Anomaly[] = [];
       if (n > 0) room((w.seriesIds[n - 1] as number) + 1);
+      if (slots === 0) return out; // nothing has ever been seen
       const ids = w.seriesIds;
       const seen = new Set<number>();
       for (let k = 0; k < n; k++) {

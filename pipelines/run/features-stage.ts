@@ -102,6 +102,7 @@ export function featuresStage(options: FeaturesOptions) {
     /** Nothing has come for `deltaMs` more: time goes on, and who has never spoken holds nobody up. */
     pass(deltaMs: number, out: Outbox): void {
       parts.windows.pass(deltaMs);
+      if (parts.windows.clockMs === 0) out.send({ type: "idle" });
       closeWindows(out);
     },
     process(input, out) {

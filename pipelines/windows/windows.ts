@@ -152,6 +152,10 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
     finish(): void {
       for (const w of open.values()) clockMs = Math.max(clockMs, w.endMs + latenessMs);
     },
+    /** Event time, 0 before any data. */
+    get clockMs(): number {
+      return clockMs;
+    },
     get watermarkMs(): number {
       return clockMs - latenessMs;
     },

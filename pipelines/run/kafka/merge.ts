@@ -15,7 +15,7 @@ interface Held {
   readonly value: Uint8Array;
 }
 interface Origin {
-  /** Its last watermark, 0 before the first. */
+  /** Its last watermark, 0 before the first, infinite while it has never had anything to say. */
   watermarkMs: number;
   /** Its ids to ours, -1 where a limit was reached. */
   readonly entities: number[];
@@ -26,10 +26,11 @@ interface Origin {
 
 /**
  * A feature task sends what belongs to a window, then the watermark. Windows are handed on when all tasks have passed
- * them, task by task in order of their names, their ids made one numbering. A task counts from its first record on; what
- * it sends for windows already handed on keeps its anomalies and logs, but no longer changes the history.
+ * them, task by task in order of their names, their ids made one numbering. All `expected` tasks are waited for, unless
+ * one says that it has had no input at all; what it sends later for windows already handed on keeps its anomalies and
+ * logs, but no longer changes the history.
  */
-export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables }) {
+export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables }, expected: readonly string[]) {
   const origins = new Map<string, Origin>();
   /** End of window to what tasks sent for it. */
   const groups = new Map<number, Held[]>();
@@ -45,6 +46,8 @@ export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables })
     origins.set(name, known);
     return known;
   };
+
+  for (const name of expected) originOf(name);
 
   const learn = (name: string, { entities, series }: Extract<Message, { type: "tables" }>) => {
     const own = originOf(name);
@@ -93,6 +96,11 @@ export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables })
       // What people say is for now, not for a window.
       if (message.type === "control") return next.process(message, out);
       const own = originOf(origin);
+      if (message.type === "idle") {
+        if (own.watermarkMs === 0) own.watermarkMs = Number.POSITIVE_INFINITY;
+        return advance(out);
+      }
+      if (own.watermarkMs === Number.POSITIVE_INFINITY) own.watermarkMs = 0;
       if (message.type !== "watermark") {
         // A copy: a view would keep the whole fetch in memory.
         const h = { seq: seq++, origin, type: message.type, value: new Uint8Array(record.value) };
@@ -115,7 +123,15 @@ export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables })
       added.length = 0;
       removed.length = 0;
       const at = [...groups].map(([endMs, list]) => [endMs, list.map((h) => h.seq)]);
-      put("time", toChunk([seq, releasedMs, at, [...origins].map(([name, o]) => [name, o.watermarkMs])]));
+      put(
+        "time",
+        toChunk([
+          seq,
+          releasedMs,
+          at,
+          [...origins].map(([name, o]) => [name, Number.isFinite(o.watermarkMs) ? o.watermarkMs : -1]),
+        ]),
+      );
       for (const [name, { entities, series }] of origins) {
         if (!full && told.get(name) === entities.length + series.length) continue;
         told.set(name, entities.length + series.length);
@@ -135,7 +151,7 @@ export function mergeOrigins(next: Stage<Message> & { readonly tables: Tables })
       if (time) {
         const [s, r, at, names] = fromChunk<[number, number, [number, number[]][], [string, number][]]>(time);
         [seq, releasedMs] = [s, r];
-        for (const [name, watermarkMs] of names) originOf(name).watermarkMs = watermarkMs;
+        for (const [name, ms] of names) originOf(name).watermarkMs = ms < 0 ? Number.POSITIVE_INFINITY : ms;
         for (const [endMs, list] of at) {
           groups.set(
             endMs,

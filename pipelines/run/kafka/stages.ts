@@ -76,8 +76,10 @@ export function featuresTask(
   } satisfies TaskStage & { inner: unknown };
 }
 
-export function incidentsTask(config: Config, names: Names, partition: number): TaskStage {
-  const stage = mergeOrigins(assemble(config).incidents);
+/** `tasks`: how many features tasks send to it. */
+export function incidentsTask(config: Config, names: Names, tasks: number, partition: number): TaskStage {
+  const origins = Array.from({ length: tasks }, (_, p) => `features/${p}`);
+  const stage = mergeOrigins(assemble(config).incidents, origins);
   const { out, to } = outbox(names, partition, names.decisions, `incidents/${partition}`);
   return taskOf(stage, (record) => stage.process(record, out), to);
 }

@@ -91,7 +91,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
               origins.filter((o) => o.endsWith(`/${partition}`)),
               partition,
             ),
-      incidents: (partition) => incidentsTask(config, names, partition),
+      incidents: (partition) => incidentsTask(config, names, plan.features, partition),
       act: (partition) => actTask(config, names, partition),
     };
     /** Time passes in silence where the input is from outside; further on the marks say so. */
