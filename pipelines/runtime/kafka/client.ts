@@ -74,7 +74,13 @@ function fileOf(name: string, path: string): string {
   }
 }
 
-type KafkaError = Error & { type?: string; code?: string; retriable?: boolean; errors?: readonly Error[] };
+type KafkaError = Error & {
+  type?: string;
+  code?: string;
+  retriable?: boolean;
+  topic?: string;
+  errors?: readonly KafkaError[];
+};
 
 /** An error and what caused it, outermost first. */
 function chainOf(cause: unknown): KafkaError[] {
@@ -104,7 +110,8 @@ export function failed(where: string, cause: unknown): PipelineError {
   if (ours) return ours;
   const outer = (chain[0] ?? new Error(String(cause))) as KafkaError;
   const type = chain.find((e) => e.type)?.type;
-  const detail = outer.message;
+  // Several at once, of topics: their common message says nothing.
+  const detail = outer.errors?.map((e) => `${e.topic ? `${e.topic}: ` : ""}${e.message}`).join("; ") ?? outer.message;
 
   const batch = chain.find((e): e is BatchError => e instanceof BatchError);
   if (batch)

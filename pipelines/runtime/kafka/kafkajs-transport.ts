@@ -60,6 +60,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
           maxWaitTimeInMs: MAX_WAIT_MS,
           sessionTimeout: SESSION_MS,
           heartbeatInterval: SESSION_MS / 4,
+          allowAutoTopicCreation: false,
           retry: RETRY,
         });
         const reader = await startReader(consumer, topics, bufferBytes, where).catch(async (error) => {
@@ -80,7 +81,12 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
     produce: (topic, records) =>
       guarded(async () => {
         producer ??= connected(
-          kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner, retry: RETRY }),
+          kafka.producer({
+            idempotent: true,
+            createPartitioner: Partitioners.DefaultPartitioner,
+            allowAutoTopicCreation: false,
+            retry: RETRY,
+          }),
         );
         const messages = records.map(({ key, value, partition, timestampMs }) => ({
           key: key ? Buffer.from(key) : null,
