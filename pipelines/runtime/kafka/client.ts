@@ -1,9 +1,11 @@
 /** The one place that builds a kafkajs client from a connection, and that says what its errors mean. */
-import { readFileSync } from "node:fs";
 import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
+import { systemClock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
 import { BatchError, registerCodecs } from "./codecs.ts";
+import { tokenProvider } from "./oauth.ts";
+import { envOf, fileOf, secretOf } from "./secrets.ts";
 
 /** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
 export const RETRY = { initialRetryTime: 20, retries: 8 };
@@ -49,29 +51,11 @@ function tlsOf(ssl: NonNullable<KafkaConnection["ssl"]>): KafkaConfig["ssl"] {
 
 function saslOf(sasl: NonNullable<KafkaConnection["sasl"]>): SASLOptions {
   if (sasl.mechanism === "oauthbearer")
-    throw new PipelineError("CONFIG_INVALID", "sasl.mechanism", { detail: "oauthbearer is not supported yet" });
+    return { mechanism: "oauthbearer", oauthBearerProvider: tokenProvider(sasl, systemClock) };
   const { mechanism, username, passwordEnv, passwordFile } = sasl;
   const password = secretOf(passwordEnv, passwordFile, "sasl.password");
   // The three mechanisms share a shape that kafkajs types one by one.
   return { mechanism, username, password } as Extract<SASLOptions, { mechanism: "plain" }>;
-}
-
-export function secretOf(env: string | undefined, file: string | undefined, path: string): string {
-  return env === undefined ? fileOf(file ?? "", `${path}File`).trim() : envOf(env, `${path}Env`);
-}
-
-function envOf(name: string, path: string): string {
-  const value = process.env[name];
-  if (value) return value;
-  throw new PipelineError("CONFIG_INVALID", path, { detail: `the environment variable ${name} is not set` });
-}
-
-function fileOf(name: string, path: string): string {
-  try {
-    return readFileSync(name, "utf8");
-  } catch (cause) {
-    throw new PipelineError("CONFIG_INVALID", path, { detail: (cause as Error).message, cause });
-  }
 }
 
 type KafkaError = Error & {
