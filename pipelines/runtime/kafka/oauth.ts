@@ -1,4 +1,5 @@
-/** Bearer tokens for SASL OAUTHBEARER: from a token endpoint, or kept fresh by somebody else. */
+/** SASL OAUTHBEARER, with tokens from a token endpoint or kept fresh by somebody else. */
+import type { Mechanism } from "kafkajs";
 import type { Clock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
@@ -6,13 +7,47 @@ import { envOf, fileOf, secretOf } from "./secrets.ts";
 
 export type Oauth = Extract<NonNullable<KafkaConnection["sasl"]>, { mechanism: "oauthbearer" }>;
 
-/** A token is replaced when this part of its life is over, as Java's client does. */
+/** A token is replaced when this part of its life is over, as Java's client does... */
 const REFRESH_AT = 0.8;
+/** ...and never handed out with less left: kafkajs logs in again 10 s before the end, and needs a newer one then. */
+const LEAST_LEFT_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
 /**
- * What kafkajs calls at each login. One request is under way at a time, however many connections ask.
+ * Instead of that of kafkajs, which takes a refusal for a login: a broker answers a bad token with a reason and waits to
+ * be answered before it hangs up. @see RFC 7628, section 3.2
+ */
+export function oauthMechanism(oauth: Oauth, clock: Clock): Mechanism {
+  const provide = tokenProvider(oauth, clock);
+  const pairs = Object.entries(oauth.extensions ?? {}).map(([name, value]) => `${name}=${value}\x01`);
+  return {
+    mechanism: "oauthbearer",
+    authenticationProvider: ({ host, port, saslAuthenticate }) => ({
+      async authenticate() {
+        const { value } = await provide();
+        const where = `${host}:${port}`;
+        if (!/^[\x21-\x7e]+$/.test(value))
+          throw new PipelineError("KAFKA_AUTHENTICATION", where, { detail: "the token is empty or no token" });
+        const message = Buffer.from(`n,,\x01auth=Bearer ${value}\x01${pairs.join("")}\x01`);
+        const size = Buffer.alloc(4);
+        size.writeUInt32BE(message.length);
+        const reason = await saslAuthenticate({
+          request: { encode: () => Buffer.concat([size, message]) },
+          response: { decode: (sized) => sized.subarray(4), parse: (bytes) => bytes.toString() },
+        });
+        if (reason)
+          throw new PipelineError("KAFKA_AUTHENTICATION", where, {
+            detail: `OAUTHBEARER: ${reason.slice(0, 200)}`,
+            hint: "check sasl: is the token for this broker, and with the right scope?",
+          });
+      },
+    }),
+  };
+}
+
+/**
+ * What is called at each login. One request is under way at a time, however many connections ask.
  * @throws PipelineError CONFIG_INVALID now, for a secret that isn't there; KAFKA_AUTHENTICATION later
  */
 export function tokenProvider(oauth: Oauth, clock: Clock): () => Promise<{ value: string }> {
@@ -26,7 +61,7 @@ export function tokenProvider(oauth: Oauth, clock: Clock): () => Promise<{ value
   const ask = async () => {
     const askedMs = clock.nowMs();
     const { value, expiresInMs } = await fetchToken(url, request);
-    token = { value, refreshMs: askedMs + REFRESH_AT * expiresInMs };
+    token = { value, refreshMs: askedMs + Math.min(REFRESH_AT * expiresInMs, expiresInMs - LEAST_LEFT_MS) };
     return token;
   };
   return () => {

@@ -266,6 +266,7 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
         allow("alice", TOPIC, "shown", DESCRIBE),
         ...[READ, DELETE].map((o) => allow("alice", GROUP, "faultwright-reader-", o)),
         ...[READ, DESCRIBE].map((o) => allow("bob", TOPIC, "open", o)),
+        allow("bob", TOPIC, "shown", WRITE),
       ],
     });
   }, 180_000);
@@ -296,12 +297,12 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
   });
 
   it("hears from us again before a login expires", async () => {
-    endpoint.lifeSeconds = 4;
+    endpoint.lifeSeconds = 13; // kafkajs logs in again 10 s before the end
     const transport = kafkajsTransport(connection("LOGIN", { sasl: oauth() }));
     const before = (await transport.offsets("open")).get(0)!.high;
     const reader = await transport.reader(["open"]);
     const askedBefore = endpoint.asked.length;
-    const until = Date.now() + 6000;
+    const until = Date.now() + 7000;
     let [written, offset, read] = [0, before, 0];
     while (Date.now() < until || read < written) {
       if (Date.now() < until) {
@@ -312,7 +313,7 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
       read += got.records.length;
       offset = got.nextOffset;
     }
-    expect([read, endpoint.asked.length > askedBefore]).toEqual([written, true]);
+    expect([read, endpoint.asked.length >= askedBefore + 2]).toEqual([written, true]);
     await transport.close();
     endpoint.lifeSeconds = 300;
   }, 60_000);
@@ -343,7 +344,7 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
         return offsets(connection("LOGIN", { sasl: { mechanism: "oauthbearer", tokenEnv: "FW_TEST_TOKEN" } }));
       },
       "KAFKA_AUTHENTICATION",
-      /OAUTHBEARER.*check sasl/,
+      /OAUTHBEARER.*invalid_token/,
     ],
     [
       "a certificate that we have no reason to trust",
@@ -360,7 +361,12 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
     ["no certificate of ours", () => offsets(connection("MUTUAL")), "KAFKA_AUTHENTICATION", /certificate/],
     ["no TLS where it is wanted", () => offsets({ brokers: [broker.at("TLS")] }), "KAFKA_UNREACHABLE", /want TLS/],
     ["no login where one is wanted", () => offsets(connection("LOGIN")), "KAFKA_UNREACHABLE", /or a login/],
-    ["TLS where there is none", () => offsets(connection("PLAINTEXT")), "KAFKA_UNREACHABLE", /does not speak TLS/],
+    [
+      "TLS where there is none",
+      () => offsets(connection("PLAINTEXT")),
+      "KAFKA_UNREACHABLE",
+      /does this port speak TLS/,
+    ],
     ["nobody there", () => offsets({ brokers: ["127.0.0.1:1"] }), "KAFKA_UNREACHABLE", /nothing listens there/],
     [
       "no right to see a topic",
