@@ -29,7 +29,8 @@ const oauth = z
   .strictObject({
     mechanism: z.literal("oauthbearer"),
     tokenUrl: z
-      .url({ protocol: /^https?$/ })
+      .url()
+      .regex(/^https:|^http:\/\/(127\.|localhost[:/]|\[::1\])/, "a secret goes there: https, except on this machine")
       .optional()
       .describe("Endpoint of the client-credentials grant."),
     clientId: z.string().min(1).optional(),
@@ -37,6 +38,11 @@ const oauth = z
     clientSecretFile: file("the client's secret"),
     scope: z.string().min(1).optional(),
     audience: z.string().min(1).optional(),
+    extensions: z
+      .record(z.string().regex(/^[A-Za-z]+$/), z.string().regex(/^[\x20-\x7e]+$/))
+      .refine((v) => !("auth" in v), "auth is the token itself")
+      .optional()
+      .describe("What some brokers want to be told with the token."),
     tokenFile: file("a token that somebody else keeps fresh; read anew at each login"),
     tokenEnv: env("a token"),
   })

@@ -1,5 +1,6 @@
 /** The topics of one pipeline on a cluster, and how they are set up. */
 import type { Topic } from "../../core/records.ts";
+import type { TopicSpec } from "../../runtime/kafka/topics.ts";
 
 export interface Names {
   /** What comes over OTLP/HTTP, as it came. */
@@ -29,13 +30,6 @@ export const namesOf = (prefix: string): Names => ({
   group: (stage) => `${prefix}.${stage}`,
 });
 
-export interface Spec {
-  readonly name: string;
-  readonly partitions: number;
-  readonly replication: number;
-  readonly config: Readonly<Record<string, string>>;
-}
-
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -47,8 +41,8 @@ export interface Counts {
   readonly replication: number;
 }
 
-export function topicSpecs(names: Names, { route, features: tasks, replication }: Counts): Spec[] {
-  const spec = (name: string, partitions: number, config: Record<string, string>): Spec => ({
+export function topicSpecs(names: Names, { route, features: tasks, replication }: Counts): TopicSpec[] {
+  const spec = (name: string, partitions: number, config: Record<string, string>): TopicSpec => ({
     name,
     partitions,
     replication,

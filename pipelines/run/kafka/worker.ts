@@ -1,5 +1,4 @@
 /** One process of a pipeline on Kafka: its share of the tasks of each stage. */
-import type { Kafka } from "kafkajs";
 import type { Logger } from "pino";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
@@ -10,10 +9,11 @@ import { compressionOf, kafkaClient } from "../../runtime/kafka/client.ts";
 import { type Group, type GroupEvent, type GroupOptions, startGroup } from "../../runtime/kafka/group.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import type { TaskStage } from "../../runtime/kafka/task.ts";
+import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
 import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
-import { type Names, namesOf, type Spec, topicSpecs } from "./topics.ts";
+import { type Names, namesOf, topicSpecs } from "./topics.ts";
 
 type OnKafka = Extract<Config["runtime"], { kind: "kafka" }>;
 type StageName = OnKafka["stages"][number];
@@ -55,7 +55,14 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
           hint: `there are ${Object.keys(decoders).join(", ")}`,
         });
     const plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
-    await createTopics(kafka, topicSpecs(names, { ...plan, replication: runtime.replication }));
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const made = await ensureTopics(admin, topicSpecs(names, { ...plan, replication: runtime.replication }));
+      if (made.length > 0) log.info({ topics: made }, "topics made");
+    } finally {
+      await admin.disconnect();
+    }
     if (config.sources.length > 0) inputs.push({ topic: names.intake, format: undefined });
     const origins = inputs.flatMap(({ topic }) =>
       Array.from({ length: plan.sizes.get(topic) ?? plan.route }, (_, p) => `${topic}/${p}`),
@@ -164,26 +171,6 @@ async function planOf(
   // One partition holds every entity, whoever wrote it.
   const routed = !(runtime.keyed && intake === undefined) && !(features === 1 && even);
   return { routed, sizes, route: most, features };
-}
-
-async function createTopics(kafka: Kafka, specs: readonly Spec[]): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const known = new Set(await admin.listTopics());
-    await admin.createTopics({
-      topics: specs
-        .filter((s) => !known.has(s.name))
-        .map(({ name, partitions, replication, config }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor: replication,
-          configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-        })),
-    });
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 function logEvent(log: Logger, stage: StageName, event: GroupEvent): void {

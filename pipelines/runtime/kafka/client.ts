@@ -1,9 +1,11 @@
 /** The one place that builds a kafkajs client from a connection, and that says what its errors mean. */
-import { readFileSync } from "node:fs";
-import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
+import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type Mechanism, type SASLOptions } from "kafkajs";
+import { systemClock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
 import { BatchError, registerCodecs } from "./codecs.ts";
+import { oauthMechanism } from "./oauth.ts";
+import { envOf, fileOf, secretOf } from "./secrets.ts";
 
 /** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
 export const RETRY = { initialRetryTime: 20, retries: 8 };
@@ -47,34 +49,21 @@ function tlsOf(ssl: NonNullable<KafkaConnection["ssl"]>): KafkaConfig["ssl"] {
   };
 }
 
-function saslOf(sasl: NonNullable<KafkaConnection["sasl"]>): SASLOptions {
-  if (sasl.mechanism === "oauthbearer")
-    throw new PipelineError("CONFIG_INVALID", "sasl.mechanism", { detail: "oauthbearer is not supported yet" });
+function saslOf(sasl: NonNullable<KafkaConnection["sasl"]>): SASLOptions | Mechanism {
+  if (sasl.mechanism === "oauthbearer") return oauthMechanism(sasl, systemClock);
   const { mechanism, username, passwordEnv, passwordFile } = sasl;
   const password = secretOf(passwordEnv, passwordFile, "sasl.password");
   // The three mechanisms share a shape that kafkajs types one by one.
   return { mechanism, username, password } as Extract<SASLOptions, { mechanism: "plain" }>;
 }
 
-export function secretOf(env: string | undefined, file: string | undefined, path: string): string {
-  return env === undefined ? fileOf(file ?? "", `${path}File`).trim() : envOf(env, `${path}Env`);
-}
-
-function envOf(name: string, path: string): string {
-  const value = process.env[name];
-  if (value) return value;
-  throw new PipelineError("CONFIG_INVALID", path, { detail: `the environment variable ${name} is not set` });
-}
-
-function fileOf(name: string, path: string): string {
-  try {
-    return readFileSync(name, "utf8");
-  } catch (cause) {
-    throw new PipelineError("CONFIG_INVALID", path, { detail: (cause as Error).message, cause });
-  }
-}
-
-type KafkaError = Error & { type?: string; code?: string; retriable?: boolean; errors?: readonly Error[] };
+type KafkaError = Error & {
+  type?: string;
+  code?: string;
+  retriable?: boolean;
+  topic?: string;
+  errors?: readonly KafkaError[];
+};
 
 /** An error and what caused it, outermost first. */
 function chainOf(cause: unknown): KafkaError[] {
@@ -92,6 +81,12 @@ function chainOf(cause: unknown): KafkaError[] {
 /** What the broker calls an error, such as `PRODUCER_FENCED`; undefined where it did not come from a broker. */
 export const brokerErrorOf = (cause: unknown): string | undefined => chainOf(cause).find((e) => e.type)?.type;
 
+const RIGHTS: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: "READ on a topic that is read and WRITE on one that is written",
+  GROUP_AUTHORIZATION_FAILED: "READ on the group; those of readers have random names, so by prefix, and with DELETE",
+  CLUSTER_AUTHORIZATION_FAILED: "WRITE on any topic, or IDEMPOTENT_WRITE on the cluster; CREATE to make topics",
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "WRITE on the transactional id",
+};
 const NOT_TRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 const UNREACHABLE =
   /^KafkaJS(Connection|ConnectionClosed|RequestTimeout|NoBrokerAvailable)Error$|^KafkaJS(BrokerNotFound|LockTimeout)$/;
@@ -104,7 +99,8 @@ export function failed(where: string, cause: unknown): PipelineError {
   if (ours) return ours;
   const outer = (chain[0] ?? new Error(String(cause))) as KafkaError;
   const type = chain.find((e) => e.type)?.type;
-  const detail = outer.message;
+  // Several at once, of topics: their common message says nothing.
+  const detail = outer.errors?.map((e) => `${e.topic ? `${e.topic}: ` : ""}${e.message}`).join("; ") ?? outer.message;
 
   const batch = chain.find((e): e is BatchError => e instanceof BatchError);
   if (batch)
@@ -124,12 +120,15 @@ export function failed(where: string, cause: unknown): PipelineError {
       hint: "the broker's certificate is not one that ssl.caFile vouches for, or is for another name",
       cause,
     });
-  if (type?.endsWith("AUTHORIZATION_FAILED"))
-    return new PipelineError("KAFKA_NOT_AUTHORISED", where, {
+  if (type === "ILLEGAL_SASL_STATE")
+    return new PipelineError("KAFKA_AUTHENTICATION", where, {
       detail,
-      hint: "docs/kafka.md lists the rights that are needed",
+      hint: "a login has to last for 15 s or more: look at the life of tokens and at connections.max.reauth.ms",
+      retriable: true,
       cause,
     });
+  const right = RIGHTS[type ?? ""];
+  if (right) return new PipelineError("KAFKA_NOT_AUTHORISED", where, { detail, hint: `it takes ${right}`, cause });
   if (type === "UNKNOWN_TOPIC_OR_PARTITION")
     return new PipelineError("KAFKA_UNKNOWN_TOPIC", where, { detail, retriable: true, cause });
   if (chain.some((e) => UNREACHABLE.test(e.name)))
@@ -141,7 +140,7 @@ export function failed(where: string, cause: unknown): PipelineError {
 
 function hintOf(chain: readonly KafkaError[]): string {
   const text = chain.map((e) => `${e.code ?? ""} ${e.message}`).join("\n");
-  if (/WRONG_VERSION_NUMBER/.test(text)) return "ssl is set, but this port does not speak TLS";
+  if (/WRONG_VERSION_NUMBER|before secure TLS connection/.test(text)) return "does this port speak TLS, as ssl says?";
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return "no such host name";
   if (/ECONNREFUSED/.test(text)) return "nothing listens there: is the broker up, and is the port right?";
   if (/Closed connection|ECONNRESET|socket disconnected/.test(text))

@@ -6,7 +6,7 @@
 import { promisify } from "node:util";
 import { gunzip as gunzipCallback, gunzipSync, gzip as gzipCallback } from "node:zlib";
 import * as zstdWasm from "@bokuweb/zstd-wasm";
-import kafkajs, { CompressionTypes } from "kafkajs";
+import kafkajs from "kafkajs";
 import { compressFrame, decompressFrameSync, uncompressSync as lz4Block } from "lz4-napi";
 import { compressSync as snappyBlock, uncompressSync as snappyPlain } from "snappy";
 
@@ -86,13 +86,14 @@ function snappySize(block: Buffer): number {
   throw bad("snappy: a block without a size");
 }
 // `copyOutputData`: memory that is handed over instead of copied costs more than the copy.
-const snappyRaw = (block: Buffer) => snappyPlain(block, { copyOutputData: true }) as Buffer;
+const COPY = { copyOutputData: true };
+const snappyRaw = (block: Buffer) => snappyPlain(block, COPY) as Buffer;
 
 export const snappy: Codec = {
   async compress(plain) {
     const parts: Buffer[] = [XERIAL];
     for (let at = 0; at < plain.length; at += XERIAL_BLOCK_BYTES) {
-      const block = snappyBlock(plain.subarray(at, at + XERIAL_BLOCK_BYTES));
+      const block = snappyBlock(plain.subarray(at, at + XERIAL_BLOCK_BYTES), COPY);
       const size = Buffer.allocUnsafe(4);
       size.writeUInt32BE(block.length);
       parts.push(size, block);
@@ -260,8 +261,8 @@ const forKafkajs = (codec: Codec) => () => ({
 
 /** kafkajs keeps codecs for the whole process; doing it again changes nothing. */
 export function registerCodecs(): void {
-  const { GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
-  // A named import finds it under vitest only: kafkajs is CommonJS.
+  // Not a name that Node finds in a CommonJS module, so not one to import.
+  const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
   Object.assign(kafkajs.CompressionCodecs, {
     [GZIP]: forKafkajs(gzip),
     [Snappy]: forKafkajs(snappy),

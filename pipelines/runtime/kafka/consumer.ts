@@ -77,6 +77,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
     const consumer = kafka.consumer({
       ...options.config,
       readUncommitted: false,
+      allowAutoTopicCreation: false,
       retry: { ...RETRY, restartOnFailure: async () => false },
     });
     let crash: (error: Error) => void = () => {};

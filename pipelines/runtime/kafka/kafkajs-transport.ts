@@ -45,7 +45,10 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
         if (!topics.includes(topic)) {
           const shown = topics.filter((t) => !t.startsWith("__")).sort();
           throw new PipelineError("KAFKA_UNKNOWN_TOPIC", `${where}/${topic}`, {
-            hint: shown.length > 0 ? `there are ${shown.slice(0, 20).join(", ")}` : "the broker has no topics",
+            hint:
+              shown.length > 0
+                ? `there are ${shown.slice(0, 20).join(", ")}, as far as we may see`
+                : "we may see no topic at all",
           });
         }
         const out = new Map<number, OffsetRange>();
@@ -72,7 +75,12 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
     produce: (topic, records) =>
       guarded(async () => {
         producer ??= connected(
-          kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner, retry: RETRY }),
+          kafka.producer({
+            idempotent: true,
+            createPartitioner: Partitioners.DefaultPartitioner,
+            allowAutoTopicCreation: false,
+            retry: RETRY,
+          }),
         );
         const messages = records.map(({ key, value, partition, timestampMs, headers }) => ({
           key: key ? Buffer.from(key) : null,

@@ -162,6 +162,7 @@ export class Seat {
       maxInFlightRequests: 1,
       transactionTimeout: Math.max(10_000, sessionMs),
       createPartitioner: Partitioners.DefaultPartitioner,
+      allowAutoTopicCreation: false,
       retry: RETRY,
     });
     try {
