@@ -35,7 +35,12 @@ export interface Filled extends Topic {
 }
 
 export const clientOf = (bootstrap: string, clientId = "bench") =>
-  new Kafka({ brokers: [bootstrap], clientId, logLevel: logLevel.NOTHING, retry: { initialRetryTime: 20, retries: 8 } });
+  new Kafka({
+    brokers: [bootstrap],
+    clientId,
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 20, retries: 8 },
+  });
 
 /** Creates the topic and writes `points` points, the last of them some seconds old. */
 export async function fill(bootstrap: string, topic: Topic, say: (text: string) => void = () => {}): Promise<Filled> {

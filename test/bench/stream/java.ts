@@ -1,7 +1,16 @@
 /** The Java rivals: Kafka's own consumer perf tool, and the Kafka Streams job. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -18,7 +27,8 @@ export async function javaClasses(): Promise<string> {
   for (const file of ["pom.xml", "StreamsJob.java"]) state.update(readFileSync(join(HERE, file)));
   const dir = join(cacheDir, `bench-java-${state.digest("hex").slice(0, 12)}`);
   if (!existsSync(dir)) {
-    if (outputOf("mvn", "-version") === undefined) throw new Error("mvn is not installed (it fetches Kafka Streams once)");
+    if (outputOf("mvn", "-version") === undefined)
+      throw new Error("mvn is not installed (it fetches Kafka Streams once)");
     if (outputOf("javac", "-version") === undefined)
       throw new Error("javac is not installed (a JDK of 17 or newer compiles the job)");
     mkdirSync(cacheDir, { recursive: true });
@@ -59,13 +69,21 @@ const INTERVAL_MS = 250;
 export async function javaFetch(classes: string, bootstrap: string, topic: Filled, seconds: number) {
   const steady: { bytesPerSec: number; recordsPerSec: number }[] = [];
   let rssBytes = 0;
+  let othersShare: number | undefined;
   for (let i = 0; i < 20 && (steady.length * INTERVAL_MS) / 1000 < seconds; i++) {
     const lines = await withJava(classes, async (flags) => {
-      const tool = ["org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", bootstrap, "--topic", topic.name];
+      const tool = [
+        "org.apache.kafka.tools.ConsumerPerformance",
+        "--bootstrap-server",
+        bootstrap,
+        "--topic",
+        topic.name,
+      ];
       const count = ["--num-records", String(topic.records), "--reporting-interval", String(INTERVAL_MS)];
       const child = startPinned("java", [...flags, ...tool, ...count, "--show-detailed-stats", "--hide-header"]);
       const text = await child.ended;
       rssBytes = Math.max(rssBytes, child.peakRssBytes);
+      othersShare = child.othersShare;
       return text.split("\n").map((line) => line.split(",").map((cell) => cell.trim()));
     });
     // time, thread, MB (2^20 bytes) so far, MB/s, records so far, records/s, ...
@@ -77,8 +95,14 @@ export async function javaFetch(classes: string, bootstrap: string, topic: Fille
       steady.push({ bytesPerSec: Number(cells[3]) * 2 ** 20, recordsPerSec: Number(cells[5]) });
   }
   if (steady.length === 0) throw new Error("the topic is too short for Kafka's perf tool: give more points");
-  const mean = (of: (s: (typeof steady)[number]) => number) => steady.reduce((sum, s) => sum + of(s), 0) / steady.length;
-  return { bytesPerSec: mean((s) => s.bytesPerSec), recordsPerSec: mean((s) => s.recordsPerSec), rssBytes };
+  const mean = (of: (s: (typeof steady)[number]) => number) =>
+    steady.reduce((sum, s) => sum + of(s), 0) / steady.length;
+  return {
+    bytesPerSec: mean((s) => s.bytesPerSec),
+    recordsPerSec: mean((s) => s.recordsPerSec),
+    rssBytes,
+    othersShare,
+  };
 }
 
 /** `2026-11-21 11:35:47:004` as the tool writes it. */

@@ -218,7 +218,8 @@ const INT = Uint8Array.from(SERIES, ({ metric }) => (metric.int ? 1 : 0));
 /** OTLP records without end, in order of event time. Their bytes are the caller's. */
 export function* otlpRecords({ series, partitions, stepMs, startMs }: LoadOptions): Generator<LoadRecord> {
   const instances = series / POINTS_PER_RECORD;
-  if (!Number.isInteger(instances) || instances < 1) throw new RangeError(`series is ${series}; give a multiple of 100`);
+  if (!Number.isInteger(instances) || instances < 1)
+    throw new RangeError(`series is ${series}; give a multiple of 100`);
   const templates = Array.from({ length: instances }, (_, i) => template(i));
   const times = templates.map(timesIn);
   const keys = templates.map((_, i) => Buffer.from(identity(i).id));

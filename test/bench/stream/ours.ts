@@ -33,6 +33,8 @@ export interface OursResult {
   readonly rssBytes: number;
   /** CPU time of all threads in the measured part, by its length: below 1 it waited, or others had the core. */
   readonly cpuShare: number | null;
+  /** Part of the process's life in which something else had the core. */
+  readonly othersShare: number | undefined;
   readonly measuredSeconds: number;
   /** `commits`: from one commit to the last. `process`: start to end, for a runtime that commits no offsets. */
   readonly measuredBy: "commits" | "process";
@@ -104,6 +106,7 @@ export async function ours(main: string, options: OursOptions): Promise<OursResu
       bytesPerSec: (records * (valueBytes / all)) / seconds,
       rssBytes: child.peakRssBytes,
       cpuShare: cpu === null ? null : cpu / seconds,
+      othersShare: child.othersShare,
       measuredSeconds: seconds,
       measuredBy,
     });

@@ -17,7 +17,11 @@ export function outputOf(command: string, ...args: string[]): string | undefined
   }
 }
 
-export const canPin = () => cpus().length > MEASURED_CORE && outputOf("taskset", "-V") !== undefined;
+let pinning: boolean | undefined;
+export function canPin(): boolean {
+  pinning ??= cpus().length > MEASURED_CORE && outputOf("taskset", "-V") !== undefined;
+  return pinning;
+}
 
 /** Moves a running process with all its threads, and those they start later. */
 export function moveTo(core: number, pid: number): void {
@@ -33,6 +37,8 @@ export interface Child {
   readonly peakRssBytes: number;
   /** Used so far by all its threads; undefined once it is gone. */
   cpuSeconds(): number | undefined;
+  /** Part of its life in which something else had the measured core; undefined when that can't be told. */
+  readonly othersShare: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -54,6 +60,9 @@ export function startPinned(
   let peak = 0;
   let exited = false;
   let stopped = false;
+  let othersShare: number | undefined;
+  const coreAtStart = coreSeconds();
+  const startMs = performance.now();
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;
   });
@@ -61,8 +70,20 @@ export function startPinned(
     err = (err + text).slice(-ERROR_CHARS);
     if (loud) process.stderr.write(text);
   });
+  const cpuSeconds = () => {
+    // Behind the name in brackets, which may hold anything: state is field 3, utime 14, stime 15.
+    const fields = procText(String(pid), "stat")
+      ?.replace(/^.*\) /s, "")
+      .split(" ");
+    return fields ? (Number(fields[11]) + Number(fields[12])) / ticksPerSecond() : undefined;
+  };
   const look = () => {
-    const kb = /^VmHWM:\s+(\d+) kB/m.exec(procText(pid, "status") ?? "")?.[1];
+    const [cpu, core] = [cpuSeconds(), coreSeconds()];
+    if (canPin() && cpu !== undefined && core !== undefined && coreAtStart !== undefined) {
+      const wall = (performance.now() - startMs) / 1000;
+      othersShare = Math.max(0, (core - coreAtStart - cpu) / wall);
+    }
+    const kb = /^VmHWM:\s+(\d+) kB/m.exec(procText(String(pid), "status") ?? "")?.[1];
     if (kb !== undefined) peak = Math.max(peak, Number(kb) * 1024);
   };
   const timer = setInterval(look, RSS_EVERY_MS);
@@ -85,11 +106,10 @@ export function startPinned(
     get peakRssBytes() {
       return peak;
     },
-    cpuSeconds: () => {
-      // Behind the name in brackets, which may hold anything: state is field 3, utime 14, stime 15.
-      const fields = procText(pid, "stat")?.replace(/^.*\) /s, "").split(" ");
-      return fields ? (Number(fields[11]) + Number(fields[12])) / ticksPerSecond() : undefined;
+    get othersShare() {
+      return othersShare;
     },
+    cpuSeconds,
     async stop() {
       stopped = true;
       if (!exited) child.kill("SIGTERM");
@@ -105,15 +125,23 @@ export async function jsonOf<T>(
   command: string,
   args: readonly string[],
   options?: Parameters<typeof startPinned>[2],
-): Promise<T & { rssBytes: number }> {
+): Promise<T & { rssBytes: number; othersShare: number | undefined }> {
   const child = startPinned(command, args, options);
   const text = await child.ended;
-  return { ...(JSON.parse(text) as T), rssBytes: child.peakRssBytes };
+  return { ...(JSON.parse(text) as T), rssBytes: child.peakRssBytes, othersShare: child.othersShare };
 }
 
-function procText(pid: number, file: string): string | undefined {
+/** For which the measured core was not idle: user, nice, system, interrupts and what the host took. */
+function coreSeconds(): number | undefined {
+  const fields = new RegExp(`^cpu${MEASURED_CORE} (.*)$`, "m").exec(procText("", "stat") ?? "")?.[1]?.split(" ");
+  if (!fields) return undefined;
+  const busy = [0, 1, 2, 5, 6, 7].reduce((sum, i) => sum + Number(fields[i]), 0);
+  return busy / ticksPerSecond();
+}
+
+function procText(pid: string, file: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    return readFileSync(join("/proc", pid, file), "utf8");
   } catch {
     return undefined;
   }
