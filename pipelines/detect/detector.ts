@@ -82,7 +82,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   };
 
   const record = (id: number, w: WindowBatch, value: number, pNow: number, k: number): Anomaly => {
-    const series = tables.series[id]!;
+    const series = tables.seriesAt(id)!;
     const entity = tables.entityOf(id);
     const name = seriesName(series);
     const floor = floors[id] as number;
@@ -127,7 +127,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       const seen = new Set<number>();
       for (let k = 0; k < n; k++) {
         const id = ids[k] as number;
-        if (floors[id] === 0) floors[id] = floorOf(tables.series[id]!, options.floors);
+        if (floors[id] === 0) floors[id] = floorOf(tables.seriesAt(id)!, options.floors);
         scaled[k] = (w.value[k] as number) / (floors[id] as number);
       }
       const values = scaled.subarray(0, n);
