@@ -88,7 +88,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   return {
     name: "features",
-    version: 1,
+    version: 2,
     tables,
     counts,
     /** Sources of this task, named before the first record. */
