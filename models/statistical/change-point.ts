@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
-import { columns } from "./columns.ts";
-import { atLeast, clampValue, flooredScale } from "./scale.ts";
+import { atLeast, clampValue, flooredScale, MAX_VALUE } from "./scale.ts";
+import { slotRows } from "./slot-rows.ts";
 
 export interface ChangePointOptions extends Floors {
   /** Drift that is tolerated, in deviations a sample, > 0. */
@@ -17,6 +17,11 @@ export interface ChangePointOptions extends Floors {
 
 const FROM_MEAN_AD = 1.2533141373155001;
 const MAX_CORRELATION = 0.9;
+/**
+ * Doubles in a row: number of samples, level, mean absolute residual, CUSUM up and down, last residual, mean of residual
+ * times the one before, mean of squared residual.
+ */
+const STRIDE = 8;
 
 /**
  * Two-sided CUSUM S of clipped standardised residuals against a slow robust level: finds shifts and slow ramps that
@@ -42,20 +47,8 @@ export function changePoint({
   atLeast(name, "warmup", warmup, 2);
   atLeast(name, "relFloor", relFloor, 0);
   atLeast(name, "absFloor", absFloor, 0);
-  const store = columns(name, {
-    count: 1,
-    level: 1,
-    spread: 1, // mean absolute residual
-    up: 1,
-    down: 1,
-    last: 1, // residual before, unit of the series
-    cross: 1, // mean of residual times residual before
-    square: 1, // mean of squared residual
-  });
-  const scaleAt = (slot: number) =>
-    flooredScale(FROM_MEAN_AD * store.col.spread[slot]!, store.col.level[slot]!, relFloor, absFloor);
-  const standardised = (d: number, scale: number) =>
-    d === 0 ? 0 : scale > 0 ? Math.max(-clip, Math.min(clip, d / scale)) : d > 0 ? clip : -clip;
+  const store = slotRows(name, STRIDE);
+  const scaleOf = (spread: number, level: number) => flooredScale(FROM_MEAN_AD * spread, level, relFloor, absFloor);
 
   return {
     name,
@@ -63,53 +56,115 @@ export function changePoint({
     saveBlock: store.saveBlock,
     loadBlock: store.loadBlock,
     score(slots, values, out) {
-      store.check(slots, values, out);
-      const { count, level, up, down, cross, square } = store.col;
+      store.sameLength(slots, values, out);
+      const { data } = store;
+      const warm = +warmup;
+      const relative = +relFloor;
+      const absolute = +absFloor;
+      const tolerated = +slack;
+      const most = +clip;
+      const highest = +ceiling;
+      const maxValue = +MAX_VALUE;
+      const maxCorrelation = +MAX_CORRELATION;
+      const fromMeanAd = +FROM_MEAN_AD;
       for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i]!;
-        if (count[slot]! < warmup || !Number.isFinite(values[i])) {
-          out[i] = Number.NaN;
-          continue;
+        const at = slots[i]! * 8;
+        const n = data[at]!;
+        let value = values[i]!;
+        if (!(n >= warm && Math.abs(value) <= maxValue)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          if (n < warm || !Number.isFinite(value)) {
+            out[i] = Number.NaN;
+            continue;
+          }
+          value = clampValue(value);
         }
-        const z = standardised(clampValue(values[i]!) - level[slot]!, scaleAt(slot));
-        const sum = Math.min(ceiling, Math.max(0, up[slot]! + z - slack, down[slot]! - z - slack));
+        const level = data[at + 1]!;
+        let floor = relative * Math.abs(level);
+        if (absolute > floor) floor = absolute;
+        const spread = fromMeanAd * data[at + 2]!;
+        const d = value - level;
+        let z = d === 0 ? 0 : d / (spread > floor ? spread : floor);
+        if (z > most) z = most;
+        else if (z < -most) z = -most;
+        // max(0, x) as (x + |x|) / 2, which is exact: where signs are a matter of chance, a branch would be a guess
+        const up = data[at + 3]! + z - tolerated;
+        const down = data[at + 4]! - z - tolerated;
+        const high = (up + Math.abs(up)) / 2;
+        const low = (down + Math.abs(down)) / 2;
+        let sum = (high + low + Math.abs(high - low)) / 2;
+        if (sum > highest) sum = highest;
         // the floors count as white noise, else the first change in a constant series would pass for correlation
-        const noise = square[slot]! + flooredScale(0, level[slot]!, relFloor, absFloor) ** 2;
-        const r = noise > 0 ? Math.max(0, Math.min(MAX_CORRELATION, cross[slot]! / noise)) : 0;
-        out[i] = (2 * slack * sum * (1 - r)) / (1 + r);
+        const noise = data[at + 7]! + floor * floor;
+        const share = noise > 0 ? data[at + 6]! / noise : 0;
+        let r = (share + Math.abs(share)) / 2;
+        if (r > maxCorrelation) r = maxCorrelation;
+        out[i] = (2 * tolerated * sum * (1 - r)) / (1 + r);
       }
     },
     learn(slots, values) {
-      store.check(slots, values);
-      const { count, level, spread, up, down, last, cross, square } = store.col;
+      store.sameLength(slots, values);
+      const { data } = store;
+      const warm = +warmup;
+      const relative = +relFloor;
+      const absolute = +absFloor;
+      const least = 1 / memory;
+      const tolerated = +slack;
+      const most = +clip;
+      const highest = +ceiling;
+      const maxValue = +MAX_VALUE;
+      const fromMeanAd = +FROM_MEAN_AD;
       for (let i = 0; i < slots.length; i++) {
-        if (!Number.isFinite(values[i])) continue;
-        const slot = slots[i]!;
-        const n = count[slot]!;
-        count[slot] = n + 1;
-        let d = clampValue(values[i]!) - level[slot]!;
+        const at = slots[i]! * 8;
+        const n = data[at]!;
+        let value = values[i]!;
+        if (!(n >= 0 && Math.abs(value) <= maxValue)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          if (!Number.isFinite(value)) continue;
+          value = clampValue(value);
+        }
+        const level = data[at + 1]!;
+        data[at] = n + 1;
+        let d = value - level;
         if (n === 0) {
-          level[slot] = d;
+          data[at + 1] = d;
           continue;
         }
-        if (n >= warmup) {
-          const scale = scaleAt(slot);
-          const z = standardised(d, scale);
-          up[slot] = Math.min(ceiling, Math.max(0, up[slot]! + z - slack));
-          down[slot] = Math.min(ceiling, Math.max(0, down[slot]! - z - slack));
+        const spread = data[at + 2]!;
+        if (n >= warm) {
+          let scale = fromMeanAd * spread;
+          const floor = relative * Math.abs(level);
+          if (floor > scale) scale = floor;
+          if (absolute > scale) scale = absolute;
+          let z = d === 0 ? 0 : d / scale;
+          if (z > most) z = most;
+          else if (z < -most) z = -most;
+          const up = data[at + 3]! + z - tolerated;
+          const down = data[at + 4]! - z - tolerated;
+          const high = (up + Math.abs(up)) / 2;
+          const low = (down + Math.abs(down)) / 2;
+          data[at + 3] = high < highest ? high : highest;
+          data[at + 4] = low < highest ? low : highest;
           d = z * scale;
         }
-        const weight = Math.max(1 / memory, 1 / n);
-        spread[slot] = spread[slot]! + weight * (Math.abs(d) - spread[slot]!);
-        cross[slot] = cross[slot]! + weight * (d * last[slot]! - cross[slot]!);
-        square[slot] = square[slot]! + weight * (d * d - square[slot]!);
-        level[slot] = level[slot]! + Math.max(1 / memory, 1 / (n + 1)) * d;
-        last[slot] = d;
+        const newest = 1 / n;
+        const weight = newest > least ? newest : least;
+        const next = 1 / (n + 1);
+        const last = data[at + 5]!;
+        const cross = data[at + 6]!;
+        const square = data[at + 7]!;
+        data[at + 2] = spread + weight * (Math.abs(d) - spread);
+        data[at + 6] = cross + weight * (d * last - cross);
+        data[at + 7] = square + weight * (d * d - square);
+        data[at + 1] = level + (next > least ? next : least) * d;
+        data[at + 5] = d;
       }
     },
     expected(slot) {
-      if ((store.col.count[slot] ?? 0) < warmup) return undefined;
-      return { expected: store.col.level[slot]!, scale: scaleAt(slot) };
+      const at = slot * STRIDE;
+      if (!(store.data[at]! >= warmup)) return undefined;
+      const level = store.data[at + 1]!;
+      return { expected: level, scale: scaleOf(store.data[at + 2]!, level) };
     },
   };
 }

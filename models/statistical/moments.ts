@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
-import { columns } from "./columns.ts";
-import { atLeast, clampValue, flooredScale, scaledDistance } from "./scale.ts";
+import { atLeast, clampValue, flooredScale, MAX_SCORE, MAX_VALUE } from "./scale.ts";
+import { slotRows } from "./slot-rows.ts";
 
 export interface MomentOptions extends Floors {
   /** Samples before the first opinion, >= 2. */
@@ -8,6 +8,9 @@ export interface MomentOptions extends Floors {
   /** A learned value is pulled in to this many deviations once warm, so one glitch cannot blind; Infinity = off. */
   clip?: number;
 }
+
+/** Doubles in a row: number of samples, mean, variance. */
+const STRIDE = 3;
 
 /**
  * Mean and variance with weight max(1/(n+1), leastWeight) on the newest sample: plain running moments first, then
@@ -23,10 +26,13 @@ export function momentBank(
   atLeast(name, "clip", clip, 1);
   atLeast(name, "relFloor", relFloor, 0);
   atLeast(name, "absFloor", absFloor, 0);
-  const store = columns(name, { count: 1, mean: 1, variance: 1 });
+  const store = slotRows(name, STRIDE);
   // the sample variance of few samples is too small by (n - 1) / n
-  const scaleOf = (n: number, mean: number, variance: number) =>
-    flooredScale(Math.sqrt(variance / (1 - Math.max(leastWeight, 1 / n))), mean, relFloor, absFloor);
+  const scaleOf = (n: number, mean: number, variance: number) => {
+    const newest = 1 / n;
+    const weight = newest > leastWeight ? newest : leastWeight;
+    return flooredScale(Math.sqrt(variance / (1 - weight)), mean, relFloor, absFloor);
+  };
 
   return {
     name,
@@ -34,44 +40,82 @@ export function momentBank(
     saveBlock: store.saveBlock,
     loadBlock: store.loadBlock,
     score(slots, values, out) {
-      store.check(slots, values, out);
-      const { count, mean, variance } = store.col;
+      store.sameLength(slots, values, out);
+      const { data } = store;
+      const least = +leastWeight;
+      const warm = +warmup;
+      const relative = +relFloor;
+      const absolute = +absFloor;
+      const maxValue = +MAX_VALUE;
+      const maxScore = +MAX_SCORE;
       for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i]!;
-        const n = count[slot]!;
-        if (n < warmup || !Number.isFinite(values[i])) {
-          out[i] = Number.NaN;
-          continue;
+        const at = slots[i]! * 3;
+        const n = data[at]!;
+        let value = values[i]!;
+        if (!(n >= warm && Math.abs(value) <= maxValue)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          if (n < warm || !Number.isFinite(value)) {
+            out[i] = Number.NaN;
+            continue;
+          }
+          value = clampValue(value);
         }
-        const level = mean[slot]!;
-        out[i] = scaledDistance(clampValue(values[i]!) - level, scaleOf(n, level, variance[slot]!));
+        const level = data[at + 1]!;
+        const newest = 1 / n;
+        let scale = Math.sqrt(data[at + 2]! / (1 - (newest > least ? newest : least)));
+        const floor = relative * Math.abs(level);
+        if (floor > scale) scale = floor;
+        if (absolute > scale) scale = absolute;
+        const far = Math.abs(value - level);
+        const score = far > 0 ? far / scale : 0;
+        out[i] = score < maxScore ? score : maxScore;
       }
     },
     learn(slots, values) {
-      store.check(slots, values);
-      const { count, mean, variance } = store.col;
+      store.sameLength(slots, values);
+      const { data } = store;
+      const least = +leastWeight;
+      const warm = +warmup;
+      const relative = +relFloor;
+      const absolute = +absFloor;
+      const limit = +clip;
+      const maxValue = +MAX_VALUE;
       for (let i = 0; i < slots.length; i++) {
-        if (!Number.isFinite(values[i])) continue;
-        const slot = slots[i]!;
-        const n = count[slot]!;
-        const level = mean[slot]!;
-        const weight = Math.max(leastWeight, 1 / (n + 1));
-        let d = clampValue(values[i]!) - level;
-        if (n >= warmup && clip < Infinity) {
-          const limit = clip * scaleOf(n, level, variance[slot]!);
-          if (d > limit) d = limit;
-          else if (d < -limit) d = -limit;
+        const at = slots[i]! * 3;
+        const n = data[at]!;
+        let value = values[i]!;
+        if (!(n >= 0 && Math.abs(value) <= maxValue)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          if (!Number.isFinite(value)) continue;
+          value = clampValue(value);
         }
-        count[slot] = n + 1;
-        mean[slot] = level + weight * d;
-        variance[slot] = (1 - weight) * (variance[slot]! + weight * d * d);
+        const level = data[at + 1]!;
+        const variance = data[at + 2]!;
+        const newest = 1 / (n + 1);
+        const weight = newest > least ? newest : least;
+        let d = value - level;
+        const far = Math.abs(d);
+        // The first two are cheap and nearly always enough: they bound the limit from below.
+        if (
+          far > limit * absolute &&
+          far > limit * relative * Math.abs(level) &&
+          far * far > limit * limit * variance &&
+          n >= warm
+        ) {
+          const most = limit * scaleOf(n, level, variance);
+          if (d > most) d = most;
+          else if (d < -most) d = -most;
+        }
+        data[at] = n + 1;
+        data[at + 1] = level + weight * d;
+        data[at + 2] = (1 - weight) * (variance + weight * d * d);
       }
     },
     expected(slot) {
-      const n = store.col.count[slot] ?? 0;
-      if (n < warmup) return undefined;
-      const level = store.col.mean[slot]!;
-      return { expected: level, scale: scaleOf(n, level, store.col.variance[slot]!) };
+      const n = store.data[slot * STRIDE]!;
+      if (!(n >= warmup)) return undefined;
+      const level = store.data[slot * STRIDE + 1]!;
+      return { expected: level, scale: scaleOf(n, level, store.data[slot * STRIDE + 2]!) };
     },
   };
 }

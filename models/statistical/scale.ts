@@ -2,7 +2,7 @@
 export const MAX_SCORE = 1e6;
 
 /** Values beyond this are learned and scored as this: its square is still a finite double. */
-const MAX_VALUE = 1e150;
+export const MAX_VALUE = 1e150;
 
 export function clampValue(value: number): number {
   return value > MAX_VALUE ? MAX_VALUE : value < -MAX_VALUE ? -MAX_VALUE : value;
@@ -10,14 +10,9 @@ export function clampValue(value: number): number {
 
 /** max(deviation, relFloor * |level|, absFloor), all in the unit of the series. */
 export function flooredScale(deviation: number, level: number, relFloor: number, absFloor: number): number {
-  return Math.max(deviation, relFloor * Math.abs(level), absFloor);
-}
-
-/** |distance| / scale in [0, MAX_SCORE]; with a zero scale: 0 at the level itself, else MAX_SCORE. */
-export function scaledDistance(distance: number, scale: number): number {
-  const far = Math.abs(distance);
-  if (far === 0) return 0;
-  return scale > 0 ? Math.min(far / scale, MAX_SCORE) : MAX_SCORE;
+  const relative = relFloor * Math.abs(level);
+  const scale = deviation > relative ? deviation : relative;
+  return scale > absFloor ? scale : absFloor;
 }
 
 /** Throws `RangeError` naming bank and option unless least <= value (NaN fails). */

@@ -1,5 +1,5 @@
-import { columns } from "./columns.ts";
 import { atLeast } from "./scale.ts";
+import { slotRows } from "./slot-rows.ts";
 
 /** Turns raw scores of many series into tail probabilities, each series against its own past scores. */
 export interface TailBank {
@@ -7,6 +7,11 @@ export interface TailBank {
   resize(slots: number): void;
   /** p in (0, 1]: chance of a score at least this large on a usual day; NaN for a NaN score. Pure. Shapes: [rows]. */
   score(slots: Uint32Array, raw: Float64Array, outP: Float64Array): void;
+  /**
+   * Adds an upper bound of 1 / p less `usual` to each sum; a score of NaN adds nothing. Where the sum over k banks is
+   * <= 0, the harmonic mean of their p is >= 1 / usual. A fraction of the cost of `score`, exact above the threshold.
+   */
+  addInverse(slots: Uint32Array, raw: Float64Array, usual: number, sum: Float64Array): void;
   /** Teaches usual scores; a non-finite or negative score teaches nothing. Shapes: [rows]. */
   learn(slots: Uint32Array, raw: Float64Array): void;
   saveBlock(from: number, to: number): Float64Array;
@@ -34,6 +39,11 @@ const PRIOR_WEIGHT = 10;
 const LEAST_MEAN = 0.2;
 /** Largest normalised score, learned or scored: bounds what one glitch teaches, and p from below. */
 const MAX_NORMALISED = 100;
+/**
+ * Doubles in a row: scores remembered, their sum, those above the threshold, sum of their excess, length of the present
+ * run above it.
+ */
+const STRIDE = 5;
 
 /**
  * Peaks over threshold with a generalised Pareto excess of fixed shape; rate and scale per slot, shrunk to a prior.
@@ -56,9 +66,12 @@ export function tailBank({
   for (const [key, value] of Object.entries({ xi, threshold, rate, rateWeight, scale, scaleWeight }))
     if (!(value > 0)) throw new RangeError(`${name}: ${key} is ${value}; give a number > 0`);
   if (rate >= 1) throw new RangeError(`${name}: rate is ${rate}; give a share < 1`);
-  const store = columns(name, { count: 1, total: 1, above: 1, excess: 1, run: 1 });
-  const meanOf = (n: number, total: number) =>
-    Math.max(LEAST_MEAN, (total + PRIOR_MEAN * PRIOR_WEIGHT) / (n + PRIOR_WEIGHT));
+  const store = slotRows(name, STRIDE);
+  const priorTotal = PRIOR_MEAN * PRIOR_WEIGHT;
+  const priorAbove = rate * rateWeight;
+  const priorExcess = scale * scaleWeight;
+  const meanOf = (n: number, total: number) => Math.max(LEAST_MEAN, (total + priorTotal) / (n + PRIOR_WEIGHT));
+  const sigmaOf = (above: number, excess: number) => ((1 - xi) * (excess + priorExcess)) / (above + scaleWeight);
 
   return {
     name,
@@ -66,43 +79,99 @@ export function tailBank({
     saveBlock: store.saveBlock,
     loadBlock: store.loadBlock,
     score(slots, raw, outP) {
-      store.check(slots, raw, outP);
-      const { count, total, above, excess } = store.col;
+      store.sameLength(slots, raw, outP);
+      const { data } = store;
+      const maxNormalised = +MAX_NORMALISED;
       for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i]!;
+        const at = slots[i]! * 5;
+        const n = data[at]!;
+        if (n === undefined) store.refuse(slots[i]!);
         if (!(raw[i]! >= 0)) {
           outP[i] = Number.NaN;
           continue;
         }
-        const n = count[slot]!;
-        const u = Math.min(MAX_NORMALISED, raw[i]! / meanOf(n, total[slot]!));
-        const share = (above[slot]! + rate * rateWeight) / (n + rateWeight);
+        const above = data[at + 2]!;
+        const u = Math.min(maxNormalised, raw[i]! / meanOf(n, data[at + 1]!));
+        const share = (above + priorAbove) / (n + rateWeight);
         if (u < threshold) outP[i] = share ** (u / threshold);
-        else {
-          const sigma = ((1 - xi) * (excess[slot]! + scaleWeight * scale)) / (above[slot]! + scaleWeight);
-          outP[i] = share * (1 + (xi * (u - threshold)) / sigma) ** (-1 / xi);
+        else outP[i] = share * (1 + (xi * (u - threshold)) / sigmaOf(above, data[at + 3]!)) ** (-1 / xi);
+      }
+    },
+    addInverse(slots, raw, usual, sum) {
+      store.sameLength(slots, raw, sum);
+      const { data } = store;
+      const start = +threshold;
+      const total = +priorTotal;
+      const weight = +rateWeight;
+      const excused = +usual;
+      const shape = +xi;
+      const aboveThen = +priorAbove;
+      const quartic = xi === 0.25;
+      const maxNormalised = +MAX_NORMALISED;
+      const priorWeight = +PRIOR_WEIGHT;
+      const leastMean = +LEAST_MEAN;
+      for (let i = 0; i < slots.length; i++) {
+        const at = slots[i]! * 5;
+        const n = data[at]!;
+        const score = raw[i]!;
+        if (!(score >= 0 && n >= 0)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          continue;
         }
+        const above = data[at + 2]!;
+        let mean = (data[at + 1]! + total) / (n + priorWeight);
+        if (leastMean > mean) mean = leastMean;
+        const inverse = (n + weight) / (above + aboveThen);
+        let u = score / mean;
+        if (u < start) {
+          // inverse ** s is convex in s = u / threshold: on [0, 1] it lies below its chord.
+          sum[i] = sum[i]! + 1 + (u / start) * (inverse - 1) - excused;
+          continue;
+        }
+        if (u > maxNormalised) u = maxNormalised;
+        const y = 1 + (shape * (u - start)) / sigmaOf(above, data[at + 3]!);
+        sum[i] = sum[i]! + inverse * (quartic ? y * y * (y * y) : y ** (1 / shape)) - excused;
       }
     },
     learn(slots, raw) {
-      store.check(slots, raw);
-      const { count, total, above, excess, run } = store.col;
+      store.sameLength(slots, raw);
+      const { data } = store;
+      const start = +threshold;
+      const prior = +priorTotal;
+      const most = +memory;
+      const maxNormalised = +MAX_NORMALISED;
+      const priorWeight = +PRIOR_WEIGHT;
+      const leastMean = +LEAST_MEAN;
       for (let i = 0; i < slots.length; i++) {
-        if (!(raw[i]! >= 0 && raw[i]! < Infinity)) continue;
-        const slot = slots[i]!;
-        const n = count[slot]!;
-        const mean = meanOf(n, total[slot]!);
-        const u = Math.min(MAX_NORMALISED, raw[i]! / mean);
-        const high = u > threshold;
-        const length = high ? run[slot]! + 1 : 0;
+        const at = slots[i]! * 5;
+        const n = data[at]!;
+        const score = raw[i]!;
+        if (!(score >= 0 && score < Infinity && n >= 0)) {
+          if (n === undefined) store.refuse(slots[i]!);
+          continue;
+        }
+        const total = data[at + 1]!;
+        let mean = (total + prior) / (n + priorWeight);
+        if (leastMean > mean) mean = leastMean;
+        if (score <= start * mean) {
+          const fade = n + 1 > most ? (most - 1) / n : 1;
+          data[at] = n * fade + 1;
+          data[at + 1] = total * fade + score;
+          data[at + 2] = data[at + 2]! * fade;
+          data[at + 3] = data[at + 3]! * fade;
+          data[at + 4] = 0;
+          continue;
+        }
+        const u = Math.min(maxNormalised, score / mean);
+        const length = data[at + 4]! + 1;
         // neighbours in a run are not independent: k of them teach about 2 sqrt(k), so a change is not learned at once
-        const weight = high ? 1 / Math.sqrt(length) : 1;
-        const fade = n + weight > memory ? (memory - weight) / n : 1;
-        run[slot] = length;
-        count[slot] = n * fade + weight;
-        total[slot] = total[slot]! * fade + weight * u * mean;
-        above[slot] = above[slot]! * fade + (high ? weight : 0);
-        excess[slot] = excess[slot]! * fade + (high ? weight * (u - threshold) : 0);
+        const weight = 1 / Math.sqrt(length);
+        const fade = n + weight > most ? (most - weight) / n : 1;
+        data[at] = n * fade + weight;
+        data[at + 1] = total * fade + weight * u * mean;
+        data[at + 2] = data[at + 2]! * fade + weight;
+        data[at + 3] = data[at + 3]! * fade + weight * Math.max(0, u - start);
+        data[at + 4] = length;
       }
     },
   };

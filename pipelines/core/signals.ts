@@ -1,5 +1,6 @@
 /** Where decoders write: growable columns, checked row by row. One sink per task, reused for every record. */
 import { type ErrorCode, PipelineError } from "./errors.ts";
+import { grown } from "./interning.ts";
 import type { HistogramBatch, LogBatch, PointBatch, RawRecord, SpanBatch } from "./records.ts";
 import { type Share, shareOf } from "./share.ts";
 import { type Attributes, entityName, type Tables } from "./tables.ts";
@@ -31,13 +32,6 @@ export interface Rejection {
   readonly detail: string;
   rows: number;
 }
-
-const grown = <T extends Float64Array | Uint32Array | Uint8Array>(a: T, need: number): T => {
-  if (need <= a.length) return a;
-  const b = new (a.constructor as new (n: number) => T)(Math.max(need, a.length * 2));
-  b.set(a);
-  return b;
-};
 
 export class SignalSink {
   readonly tables: Tables;

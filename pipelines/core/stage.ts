@@ -41,6 +41,9 @@ export const fromChunk = <T>(bytes: Uint8Array): T => JSON.parse(decoder.decode(
 /** Typed-array slices as bytes and back (host byte order: all supported platforms are little-endian). */
 export const bytesOf = (a: ArrayBufferView): Uint8Array =>
   new Uint8Array(a.buffer.slice(a.byteOffset, a.byteOffset + a.byteLength) as ArrayBuffer);
+/** The bytes of an array that nobody writes to any more: no copy. */
+export const bytesIn = (a: ArrayBufferView): Uint8Array =>
+  new Uint8Array(a.buffer as ArrayBuffer, a.byteOffset, a.byteLength);
 export const float64Of = (b: Uint8Array): Float64Array => new Float64Array(copyOf(b));
 export const uint32Of = (b: Uint8Array): Uint32Array => new Uint32Array(copyOf(b));
 const copyOf = (b: Uint8Array): ArrayBuffer => b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer;

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { harmonicMean } from "../../models/combine/harmonic.ts";
 import { statisticalBanks } from "../../models/statistical/index.ts";
 import { tailBank } from "../../models/statistical/tail.ts";
+import { grown } from "../core/interning.ts";
 import { familyOf } from "../core/metric-family.ts";
 import type { Anomaly, WindowBatch } from "../core/records.ts";
-import { bytesOf, float64Of, fromChunk, type Stateful, toChunk } from "../core/stage.ts";
+import { bytesIn, bytesOf, float64Of, fromChunk, type Stateful, toChunk, uint32Of } from "../core/stage.ts";
 import { seriesName, type Tables } from "../core/tables.ts";
 import { floorOf } from "./floors.ts";
 import { reason } from "./reason.ts";
@@ -30,9 +31,21 @@ const MEMORY = 0.6;
 const GUARD_P = 1e-4;
 /** Nor while odd windows follow one another: a slow ramp would teach itself away. */
 const GUARD_EVIDENCE = 3;
+/** Evidence in decimal orders below which a window adds none: a tail probability above 0.1. */
+const LEAST_GAIN = 1;
+/** As 1 / p, with room for rounding: rows that stay below need no exact p. */
+const USUAL = 9.99;
+/** Evidence this small is none: it would fade into numbers that computers are slow with. */
+const NO_EVIDENCE = 1e-9;
+/** Slots a chunk of state. */
 const BLOCK = 256;
+/** Rows worked on at a time: their state stays in the cache from one pass to the next. */
+const ROWS = 512;
 /** Values reach the banks divided by their floor, so one unit is the least deviation that matters. */
 const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
+
+/** Own state of a slot: floor, evidence, windows frozen, start of the first odd window. */
+const OWN = 4;
 
 interface OpenAnomaly {
   anomaly: Anomaly;
@@ -42,59 +55,87 @@ interface OpenAnomaly {
 /**
  * Scores before it learns; learns nothing from what is unusual until it has lasted `freezeWindows`.
  * A window without a value for a series lets its evidence fade: a gap is no proof of anything.
- * Memory per series: the banks' state (about 1 kB), bounded by the task's table of series.
+ * Series take slots in the order in which they first have a window, so a counter, which has none, takes no state.
+ * Most rows are usual, and that is shown by a bound; tail probabilities are computed for the rest.
+ * Memory per series with all four banks: 640 bytes, bounded by the task's table of series.
  */
 export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
-  const cusum = banks.findIndex((b) => b.name === "changePoint");
+  const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
+  /** A series with less evidence is not open, and one more usual window can't make it odd. */
+  const calm = Math.min(options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const open = new Map<number, OpenAnomaly>();
-  const dirty = new Set<number>();
-  let slots = 0;
-  let floors = new Float64Array(0);
-  let evidence = new Float64Array(0);
-  let frozen = new Float64Array(0);
-  let firstOdd = new Float64Array(0);
-  let scaled = new Float64Array(0);
-  let raw: Float64Array[] = [];
-  let ps: Float64Array[] = [];
-  let p = new Float64Array(0);
-  const openIds = new Set<number>();
+  const changed = new Set<number>();
 
-  const room = (need: number) => {
-    if (need <= slots) return;
-    const before = slots;
-    slots = Math.ceil(Math.max(need, slots * 1.5) / BLOCK) * BLOCK;
-    const g = (a: Float64Array<ArrayBuffer>) => {
-      const b = new Float64Array(slots);
-      b.set(a);
-      return b;
-    };
-    [floors, evidence, frozen, firstOdd] = [g(floors), g(evidence), g(frozen), g(firstOdd)];
-    for (const { bank, tail } of banks) {
-      bank.resize(slots);
-      tail.resize(slots);
-    }
-    for (let i = before; i < slots; i++) floors[i] = 0;
-    raw = banks.map(() => new Float64Array(slots));
-    ps = banks.map(() => new Float64Array(slots));
-    p = new Float64Array(slots);
-    scaled = new Float64Array(slots);
+  /** Slot + 1 of each series, 0 for none; and back. */
+  let slotOf = new Int32Array(1024);
+  let idOf = new Uint32Array(0);
+  let used = 0;
+  let own = new Float64Array(0);
+  let dirty = new Uint8Array(0);
+  let newSlots = new Uint8Array(0);
+
+  const columnOf = () => new Float64Array(ROWS);
+  const all = {
+    slots: new Uint32Array(ROWS),
+    values: columnOf(),
+    raw: banks.map(columnOf),
+    asked: columnOf(),
+    inverse: columnOf(),
+  };
+  /** Rows of the chunk that may be odd, and the columns of these alone. */
+  const odd = {
+    at: new Uint32Array(ROWS),
+    slots: new Uint32Array(ROWS),
+    raw: banks.map(columnOf),
+    ps: banks.map(columnOf),
+    p: columnOf(),
   };
 
-  const record = (id: number, w: WindowBatch, value: number, pNow: number, k: number): Anomaly => {
-    const series = tables.series[id]!;
+  const room = (need: number) => {
+    if (need <= idOf.length) return;
+    const slots = Math.ceil(Math.max(need, idOf.length * 2) / BLOCK) * BLOCK;
+    own = grown(own, slots * OWN);
+    idOf = grown(idOf, slots);
+    dirty = grown(dirty, slots / BLOCK);
+    newSlots = grown(newSlots, slots / BLOCK);
+    for (const { bank, tail } of banks) {
+      bank.resize(idOf.length);
+      tail.resize(idOf.length);
+    }
+  };
+  const place = (slot: number, id: number) => {
+    slotOf = grown(slotOf, id + 1);
+    slotOf[id] = slot + 1;
+    idOf[slot] = id;
+  };
+  const setFloor = (slot: number) => {
+    own[slot * OWN] = floorOf(tables.seriesAt(idOf[slot]!)!, options.floors);
+  };
+  const newSlot = (id: number): number => {
+    room(used + 1);
+    place(used, id);
+    setFloor(used);
+    newSlots[Math.floor(used / BLOCK)] = 1;
+    return used++;
+  };
+
+  /** `j`: row among the odd ones. */
+  const record = (slot: number, w: WindowBatch, value: number, pNow: number, j: number): Anomaly => {
+    const id = idOf[slot]!;
+    const series = tables.seriesAt(id)!;
     const entity = tables.entityOf(id);
     const name = seriesName(series);
-    const floor = floors[id] as number;
-    const level = banks.find((b) => b.bank.expected(id) !== undefined)?.bank.expected(id) ?? {
+    const floor = own[slot * OWN]!;
+    const level = banks.find((b) => b.bank.expected(slot) !== undefined)?.bank.expected(slot) ?? {
       expected: value / floor,
       scale: 1,
     };
     const expected = level.expected * floor;
     const width = 3 * level.scale * floor;
     const direction = value >= expected ? "up" : "down";
-    const startMs = firstOdd[id] || w.startMs;
-    const shares = banks.map((_, b) => -Math.log10(Math.max(ps[b]?.[k] ?? 1, 1e-30)) || 0);
+    const startMs = own[slot * OWN + 3] || w.startMs;
+    const shares = banks.map((_, b) => -Math.log10(Math.max(odd.ps[b]![j]!, 1e-30)) || 0);
     const total = shares.reduce((a, b) => a + b, 0) || 1;
     return {
       id: `A-${createHash("sha256").update(`${entity.kind}:${entity.name}|${name}|${startMs}`).digest("hex").slice(0, 12)}`,
@@ -117,101 +158,154 @@ export function detector(tables: Tables, options: DetectOptions) {
     };
   };
 
-  return {
-    /** Opened, strengthened and closed anomalies of one window, by series id. */
-    process(w: WindowBatch): Anomaly[] {
-      const n = w.length;
-      const out: Anomaly[] = [];
-      if (n > 0) room((w.seriesIds[n - 1] as number) + 1);
-      if (slots === 0) return out; // nothing has ever been seen
-      const ids = w.seriesIds;
-      const seen = new Set<number>();
-      for (let k = 0; k < n; k++) {
-        const id = ids[k] as number;
-        if (floors[id] === 0) floors[id] = floorOf(tables.series[id]!, options.floors);
-        scaled[k] = (w.value[k] as number) / (floors[id] as number);
+  /** Fills `all` from rows [from, from + n) of the window. */
+  const gather = (w: WindowBatch, from: number, n: number) => {
+    const { slots, values } = all;
+    for (let k = 0; k < n; k++) {
+      const id = w.seriesIds[from + k]!;
+      const slot = (slotOf[id] || newSlot(id) + 1) - 1;
+      slots[k] = slot;
+      dirty[slot >>> 8] = 1; // BLOCK is 2 ** 8
+      values[k] = w.value[from + k]! / own[slot * 4]!;
+    }
+  };
+
+  /** A CUSUM remembers: once all others find the value usual again, the change is over, and it is not asked. */
+  const ask = (n: number) => {
+    const { asked, raw } = all;
+    const remembered = raw[cusum]!;
+    asked.fill(Number.NaN, 0, n);
+    for (let b = 0; b < banks.length; b++) {
+      if (b === cusum) continue;
+      const column = raw[b]!;
+      for (let k = 0; k < n; k++) if (column[k]! >= 1) asked[k] = remembered[k]!;
+    }
+  };
+
+  /** Settles the rows that are surely usual; the number of the others, which `odd.at` then lists. */
+  const settleUsual = (n: number): number => {
+    const { slots, inverse } = all;
+    const least = +calm;
+    const memory = +MEMORY;
+    const none = +NO_EVIDENCE;
+    let m = 0;
+    for (let k = 0; k < n; k++) {
+      const at = slots[k]! * 4;
+      const evidence = own[at + 1]!;
+      if (!(inverse[k]! <= 0 && evidence < least)) {
+        odd.at[m++] = k;
+        continue;
       }
-      const values = scaled.subarray(0, n);
-      for (const [b, { bank, tail }] of banks.entries()) {
-        const r = raw[b]!.subarray(0, n);
-        bank.score(ids, values, r);
-        tail.score(ids, r, ps[b]!.subarray(0, n));
+      if (evidence !== 0) {
+        const left = evidence * memory;
+        own[at + 1] = left < none ? 0 : left;
+        if (left < 1) own[at + 3] = 0;
       }
-      if (cusum >= 0 && banks.length > 1) {
-        // A CUSUM remembers: once all others find the value usual again, the change is over.
-        for (let k = 0; k < n; k++) {
-          let farthest = 0;
-          for (let b = 0; b < banks.length; b++) if (b !== cusum) farthest = Math.max(farthest, raw[b]![k] || 0);
-          if (farthest < 1) ps[cusum]![k] = Number.NaN;
-        }
-      }
-      const combined = p.subarray(0, n);
-      harmonicMean(
-        ps.map((column) => column.subarray(0, n)),
-        combined,
-      );
-      for (let k = 0; k < n; k++) {
-        const pNow = combined[k] as number;
-        combined[k] = Number.isNaN(pNow) ? 1 : Math.min(1, Math.max(pNow, 1e-30));
-      }
-      // Learning: what is odd stays out, unless it has stayed odd for so long that it is the new normal.
-      const learnIds = new Uint32Array(n);
-      const learnValues = new Float64Array(n);
-      const learnAt = new Uint32Array(n);
-      let m = 0;
-      for (let k = 0; k < n; k++) {
-        const id = ids[k] as number;
-        seen.add(id);
-        dirty.add(Math.floor(id / BLOCK));
-        const odd =
-          (p[k] as number) < GUARD_P ||
-          open.has(id) ||
-          (evidence[id] as number) * MEMORY - Math.log10(p[k] as number) >= GUARD_EVIDENCE;
-        frozen[id] = odd ? (frozen[id] as number) + 1 : 0;
-        if (odd && (frozen[id] as number) <= options.freezeWindows) continue;
-        learnIds[m] = id;
-        learnValues[m] = values[k] as number;
-        learnAt[m++] = k;
-      }
-      for (const [b, { bank, tail }] of banks.entries()) {
-        const r = Float64Array.from({ length: m }, (_, j) => raw[b]![learnAt[j] as number] as number);
-        tail.learn(learnIds.subarray(0, m), r);
-        bank.learn(learnIds.subarray(0, m), learnValues.subarray(0, m));
-      }
-      for (let k = 0; k < n; k++) {
-        const id = ids[k] as number;
-        const pNow = p[k] as number;
-        const gain = Math.min(WINDOW_CAP, -Math.log10(pNow));
-        const before = evidence[id] as number;
-        evidence[id] = before * MEMORY + (gain > 1 ? gain : 0);
-        if (gain > 2 && firstOdd[id] === 0) firstOdd[id] = w.startMs;
-        const known = open.get(id);
-        const e = evidence[id] as number;
-        if (!known && e >= options.openEvidence) {
-          const anomaly = record(id, w, w.value[k] as number, pNow, k);
-          open.set(id, { anomaly, emittedP: pNow });
-          openIds.add(id);
-          out.push(anomaly);
-        } else if (known && pNow < known.anomaly.p) {
+      own[at + 2] = 0;
+    }
+    return m;
+  };
+
+  /** Exact tail probabilities of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
+  const weighOdd = (m: number) => {
+    for (let j = 0; j < m; j++) odd.slots[j] = all.slots[odd.at[j]!]!;
+    const slots = odd.slots.subarray(0, m);
+    const ps: Float64Array[] = [];
+    for (const [b, { tail }] of banks.entries()) {
+      const from = b === cusum ? all.asked : all.raw[b]!;
+      for (let j = 0; j < m; j++) odd.raw[b]![j] = from[odd.at[j]!]!;
+      ps.push(odd.ps[b]!.subarray(0, m));
+      tail.score(slots, odd.raw[b]!.subarray(0, m), ps[b]!);
+    }
+    harmonicMean(ps, odd.p.subarray(0, m));
+    for (let j = 0; j < m; j++) {
+      const slot = slots[j]!;
+      const found = odd.p[j]!;
+      const p = Number.isNaN(found) ? 1 : Math.min(1, Math.max(found, 1e-30));
+      odd.p[j] = p;
+      // What is odd stays out, unless it has stayed odd for so long that it is the new normal.
+      const isOdd =
+        p < GUARD_P || open.has(idOf[slot]!) || own[slot * OWN + 1]! * MEMORY - Math.log10(p) >= GUARD_EVIDENCE;
+      const frozen = isOdd ? own[slot * OWN + 2]! + 1 : 0;
+      own[slot * OWN + 2] = frozen;
+      if (frozen === 0 || frozen > options.freezeWindows) continue;
+      const k = odd.at[j]!;
+      all.values[k] = Number.NaN;
+      for (const column of all.raw) column[k] = Number.NaN;
+    }
+  };
+
+  /** Adds the evidence of the `m` odd rows; opens and strengthens. */
+  const judge = (w: WindowBatch, from: number, m: number, heard: Set<number>, out: Anomaly[]) => {
+    for (let j = 0; j < m; j++) {
+      const slot = odd.slots[j]!;
+      const id = idOf[slot]!;
+      const pNow = odd.p[j]!;
+      const value = w.value[from + odd.at[j]!]!;
+      const gain = Math.min(WINDOW_CAP, -Math.log10(pNow));
+      const evidence = own[slot * OWN + 1]! * MEMORY + (gain > LEAST_GAIN ? gain : 0);
+      own[slot * OWN + 1] = evidence;
+      if (gain > 2 && own[slot * OWN + 3] === 0) own[slot * OWN + 3] = w.startMs;
+      const known = open.get(id);
+      if (!known && evidence >= options.openEvidence) {
+        const anomaly = record(slot, w, value, pNow, j);
+        open.set(id, { anomaly, emittedP: pNow });
+        changed.add(id);
+        heard.add(id);
+        out.push(anomaly);
+      } else if (known) {
+        heard.add(id);
+        if (pNow < known.anomaly.p) {
           const { id: anomalyId, startMs, detectedMs } = known.anomaly;
-          known.anomaly = { ...record(id, w, w.value[k] as number, pNow, k), id: anomalyId, startMs, detectedMs };
-          openIds.add(id);
+          known.anomaly = { ...record(slot, w, value, pNow, j), id: anomalyId, startMs, detectedMs };
+          changed.add(id);
           if (pNow < known.emittedP / 100) {
             known.emittedP = pNow;
             out.push(known.anomaly);
           }
         }
-        if (e < 1) firstOdd[id] = known ? firstOdd[id]! : 0;
       }
-      for (const [id, o] of [...open].sort(([a], [b]) => a - b)) {
-        if (!seen.has(id)) {
-          evidence[id] = (evidence[id] as number) * MEMORY;
-          dirty.add(Math.floor(id / BLOCK));
+      if (evidence < 1 && !known) own[slot * OWN + 3] = 0;
+    }
+  };
+
+  return {
+    /** Opened, strengthened and closed anomalies of one window, by series id. */
+    process(w: WindowBatch): Anomaly[] {
+      const out: Anomaly[] = [];
+      const heard = new Set<number>();
+      for (let from = 0; from < w.length; from += ROWS) {
+        const n = Math.min(ROWS, w.length - from);
+        gather(w, from, n);
+        const part = <T extends Float64Array | Uint32Array>(a: T): T => (n === ROWS ? a : (a.subarray(0, n) as T));
+        const slots = part(all.slots);
+        const values = part(all.values);
+        const raw = all.raw.map(part);
+        const inverse = part(all.inverse);
+        for (let b = 0; b < banks.length; b++) banks[b]!.bank.score(slots, values, raw[b]!);
+        if (cusum >= 0) ask(n);
+        inverse.fill(0);
+        for (let b = 0; b < banks.length; b++)
+          banks[b]!.tail.addInverse(slots, b === cusum ? part(all.asked) : raw[b]!, USUAL, inverse);
+        const m = settleUsual(n);
+        if (m > 0) weighOdd(m);
+        for (let b = 0; b < banks.length; b++) {
+          banks[b]!.tail.learn(slots, raw[b]!);
+          banks[b]!.bank.learn(slots, values);
         }
-        if ((evidence[id] as number) >= options.closeEvidence) continue;
+        if (m > 0) judge(w, from, m, heard, out);
+      }
+      if (open.size === 0) return out;
+      for (const [id, o] of [...open].sort(([a], [b]) => a - b)) {
+        const slot = slotOf[id]! - 1;
+        if (!heard.has(id)) {
+          own[slot * OWN + 1] = own[slot * OWN + 1]! * MEMORY;
+          dirty[Math.floor(slot / BLOCK)] = 1;
+        }
+        if (own[slot * OWN + 1]! >= options.closeEvidence) continue;
         open.delete(id);
-        openIds.add(id);
-        firstOdd[id] = 0;
+        changed.add(id);
+        own[slot * OWN + 3] = 0;
         out.push({ ...o.anomaly, endMs: w.endMs });
       }
       return out;
@@ -221,24 +315,22 @@ export function detector(tables: Tables, options: DetectOptions) {
       return [...open.values()].map((o) => o.anomaly);
     },
     snapshot(put, full = false) {
-      if (full) for (let b = 0; b * BLOCK < slots; b++) dirty.add(b);
-      for (const block of dirty) {
+      for (let block = 0; block * BLOCK < used; block++) {
         const from = block * BLOCK;
         const to = from + BLOCK;
+        if (newSlots[block] || full) put(`ids/${block}`, bytesOf(idOf.subarray(from, Math.min(to, used))));
+        if (!dirty[block] && !full) continue;
         for (const { name, bank, tail } of banks) {
-          put(`${name}/${block}`, bytesOf(bank.saveBlock(from, to)));
-          put(`${name}.tail/${block}`, bytesOf(tail.saveBlock(from, to)));
+          put(`${name}/${block}`, bytesIn(bank.saveBlock(from, to)));
+          put(`${name}.tail/${block}`, bytesIn(tail.saveBlock(from, to)));
         }
-        const own = new Float64Array(3 * BLOCK);
-        own.set(evidence.subarray(from, to), 0);
-        own.set(frozen.subarray(from, to), BLOCK);
-        own.set(firstOdd.subarray(from, to), 2 * BLOCK);
-        put(`evidence/${block}`, bytesOf(own));
+        put(`own/${block}`, bytesOf(own.subarray(from * OWN, to * OWN)));
       }
-      dirty.clear();
-      for (const id of openIds) put(`open/${id}`, open.has(id) ? toChunk(open.get(id)) : undefined);
+      dirty.fill(0);
+      newSlots.fill(0);
+      for (const id of changed) put(`open/${id}`, open.has(id) ? toChunk(open.get(id)) : undefined);
       if (full) for (const [id, o] of open) put(`open/${id}`, toChunk(o));
-      openIds.clear();
+      changed.clear();
     },
     restore(chunks) {
       for (const [key, bytes] of chunks) {
@@ -250,17 +342,19 @@ export function detector(tables: Tables, options: DetectOptions) {
         const from = Number(n) * BLOCK;
         const to = from + BLOCK;
         room(to);
-        const state = float64Of(bytes);
-        if (part === "evidence") {
-          evidence.set(state.subarray(0, BLOCK), from);
-          frozen.set(state.subarray(BLOCK, 2 * BLOCK), from);
-          firstOdd.set(state.subarray(2 * BLOCK), from);
+        if (part === "ids") {
+          const ids = uint32Of(bytes);
+          used = Math.max(used, from + ids.length);
+          for (let i = 0; i < ids.length; i++) place(from + i, ids[i]!);
           continue;
         }
+        const state = float64Of(bytes);
+        if (part === "own") own.set(state, from * OWN);
         const bank = banks.find((b) => part === b.name || part === `${b.name}.tail`);
         if (part.endsWith(".tail")) bank?.tail.loadBlock(from, to, state);
         else bank?.bank.loadBlock(from, to, state);
       }
+      for (let slot = 0; slot < used; slot++) setFloor(slot);
     },
   } satisfies Stateful & Record<string, unknown>;
 }

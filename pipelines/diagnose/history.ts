@@ -46,7 +46,7 @@ const CHANGES = 200;
 
 /** Memory: 12 bytes a series and window, at most 100 digests and 2,000 edges a window, 200 changes. */
 export function history(
-  tables: Pick<Tables, "series" | "entityOf">,
+  tables: Pick<Tables, "seriesAt" | "entityOf">,
   { windows = 180, maxSeries = 50_000 }: HistoryOptions = {},
 ): History {
   /** By start, ascending. */
@@ -123,7 +123,7 @@ export function history(
           const id = ids[k] as number;
           let s = series.get(id);
           if (!s) {
-            const def = tables.series[id];
+            const def = tables.seriesAt(id);
             if (!def) continue;
             const { name, kind } = tables.entityOf(id);
             entities.set(name, entities.get(name) ?? { name, kind });

@@ -3,7 +3,7 @@ import { PipelineError } from "../core/errors.ts";
 import type { Control, RawRecord } from "../core/records.ts";
 import { type Decoder, decoderFor, type SignalLimits, SignalSink } from "../core/signals.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
-import { type Entity, type EntityRule, type Series, type TableLimits, Tables } from "../core/tables.ts";
+import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
 
@@ -50,10 +50,9 @@ export function featuresStage(options: FeaturesOptions) {
   const closeWindows = (out: Outbox) => {
     for (const { batch, logs, edges } of parts.windows.advance()) {
       counts.windows += 1;
-      const rows = tables.dump(told.entities, told.series);
-      if (rows.entities.length + rows.series.length > 0) out.send({ type: "tables", ...rows });
+      for (const rows of tables.dumps(told.entities, told.series)) out.send({ type: "tables", ...rows });
       told.entities = tables.entities.length;
-      told.series = tables.series.length;
+      told.series = tables.seriesCount;
       out.send({ type: "windows", batch });
       if (logs.length > 0) out.send({ type: "logs", digests: logs });
       if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
@@ -90,7 +89,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   return {
     name: "features",
-    version: 1,
+    version: 2,
     tables,
     counts,
     /** Sources of this task, named before the first record. */
@@ -118,14 +117,13 @@ export function featuresStage(options: FeaturesOptions) {
     },
     snapshot(put, full = false) {
       if (full) saved.entities = saved.series = 0;
-      const rows = tables.dump(saved.entities, saved.series);
-      if (rows.entities.length + rows.series.length > 0) {
+      for (const rows of tables.dumps(saved.entities, saved.series)) {
         put(
           `tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`,
           toChunk(rows),
         );
-        saved.entities = tables.entities.length;
-        saved.series = tables.series.length;
+        saved.entities += rows.entities.length;
+        saved.series += rows.series.length;
       }
       put("versions", toChunk([...sink.versions]));
       put("told", toChunk(told));
@@ -133,9 +131,9 @@ export function featuresStage(options: FeaturesOptions) {
     },
     restore(chunks) {
       const dumps = [...scopedChunks(chunks, "tables")].sort(([a], [b]) => (a < b ? -1 : 1));
-      for (const [, bytes] of dumps) tables.load(fromChunk<{ entities: Entity[]; series: Series[] }>(bytes));
+      for (const [, bytes] of dumps) tables.load(fromChunk<TableRows>(bytes));
       saved.entities = tables.entities.length;
-      saved.series = tables.series.length;
+      saved.series = tables.seriesCount;
       const known = chunks.get("told");
       if (known) Object.assign(told, fromChunk<typeof told>(known));
       const versions = chunks.get("versions");

@@ -1,7 +1,7 @@
 /** Stage `incidents`: anomalies to incidents, each with a diagnosis that follows the evidence. */
 import type { Message } from "../core/records.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
-import { type Entity, type Series, type TableLimits, Tables } from "../core/tables.ts";
+import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
 import { diagnose } from "../diagnose/diagnose.ts";
 import { history } from "../diagnose/history.ts";
@@ -119,23 +119,23 @@ export function incidentsStage(options: IncidentsOptions) {
     },
     snapshot(put, full = false) {
       if (full) saved.entities = saved.series = 0;
-      const rows = tables.dump(saved.entities, saved.series);
-      if (rows.entities.length + rows.series.length > 0)
+      for (const rows of tables.dumps(saved.entities, saved.series)) {
         put(
           `tables/${String(saved.entities).padStart(9, "0")}-${String(saved.series).padStart(9, "0")}`,
           toChunk(rows),
         );
-      saved.entities = tables.entities.length;
-      saved.series = tables.series.length;
+        saved.entities += rows.entities.length;
+        saved.series += rows.series.length;
+      }
       put("due", toChunk([...due]));
       put("past", toChunk(past));
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
     },
     restore(chunks) {
       for (const [, bytes] of [...scopedChunks(chunks, "tables")].sort(([a], [b]) => (a < b ? -1 : 1)))
-        tables.load(fromChunk<{ entities: Entity[]; series: Series[] }>(bytes));
+        tables.load(fromChunk<TableRows>(bytes));
       saved.entities = tables.entities.length;
-      saved.series = tables.series.length;
+      saved.series = tables.seriesCount;
       for (const [id, d] of fromChunk<[string, Due][]>(chunks.get("due") ?? toChunk([]))) due.set(id, d);
       past.push(...fromChunk<[number, number][]>(chunks.get("past") ?? toChunk([])));
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));

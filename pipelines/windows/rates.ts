@@ -1,12 +1,13 @@
 /** Cumulative counts become rates, bucket counts become quantiles. */
 import type { HistogramBatch } from "../core/records.ts";
 import { bytesOf, float64Of, type PutChunk, type Stateful } from "../core/stage.ts";
-import type { Tables } from "../core/tables.ts";
+import { SERIES_KINDS, type Tables } from "../core/tables.ts";
 
 /** Takes a sample of a (gauge-like) series at an event time. */
 export type AddSample = (seriesId: number, timeMs: number, value: number) => void;
 
 const BLOCK = 1024;
+const HISTOGRAM = SERIES_KINDS.indexOf("histogram");
 
 /**
  * Counters to rates per second. A rate is the increment since the point before, over the time since then, so that
@@ -38,10 +39,10 @@ export function counterRates(tables: Tables): Stateful & {
   };
   const rateSeries = (id: number): number => {
     if ((derived[id] as number) !== -2) return derived[id] as number;
-    const s = tables.series[id];
+    const s = tables.seriesAt(id);
     if (!s) return -1;
     const unit = s.unit === "" || s.unit === "1" ? "1/s" : `${s.unit}/s`;
-    const out = tables.internSeries(s.entityId, `${s.metric}.rate`, unit, "gauge", s.attributes);
+    const out = tables.internDerived(id, `${s.metric}.rate`, unit);
     derived[id] = out;
     return out;
   };
@@ -124,10 +125,9 @@ export function histogramFeatures(tables: Tables): Stateful & { add(batch: Histo
   const seriesFor = (id: number) => {
     const known = derived.get(id);
     if (known) return known;
-    const s = tables.series[id];
+    const s = tables.seriesAt(id);
     if (!s) return undefined;
-    const make = (suffix: string, unit: string) =>
-      tables.internSeries(s.entityId, `${s.metric}.${suffix}`, unit, "gauge", s.attributes);
+    const make = (suffix: string, unit: string) => tables.internDerived(id, `${s.metric}.${suffix}`, unit);
     const made = [make("rate", "1/s"), make("mean", s.unit), make("p50", s.unit), make("p95", s.unit)] as const;
     derived.set(id, made);
     return made;
@@ -155,7 +155,7 @@ export function histogramFeatures(tables: Tables): Stateful & { add(batch: Histo
         dirty.add(id);
         const out = seriesFor(id);
         if (!before || !out) continue;
-        const cumulative = tables.series[id]?.kind === "histogram";
+        const cumulative = tables.kinds[id] === HISTOGRAM;
         const same = before.counts.length === now.counts.length && before.upper.every((u, k) => u === now.upper[k]);
         const reset = !same || now.count < before.count;
         const sub = cumulative && !reset;

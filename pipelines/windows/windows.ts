@@ -89,7 +89,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         const id = p.seriesIds[i] as number;
         const timeMs = p.timeMs[i] as number;
         if (timeMs > newestMs) newestMs = timeMs;
-        const series = tables.series[id];
+        const series = tables.seriesAt(id);
         if (!series) continue;
         quiet.hear(series.entityId, timeMs);
         if (series.kind === "counter") rates.add(id, timeMs, p.startMs[i] as number, p.value[i] as number, emit);
@@ -100,7 +100,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       for (let i = 0; i < h.length; i++) {
         const timeMs = h.timeMs[i] as number;
         if (timeMs > newestMs) newestMs = timeMs;
-        quiet.hear(tables.series[h.seriesIds[i] as number]?.entityId ?? 0, timeMs);
+        quiet.hear(tables.entityIds[h.seriesIds[i] as number] ?? 0, timeMs);
       }
       const s = sink.spans;
       late += spans.add(s, startIfOpen);

@@ -48,8 +48,9 @@ describe("the load", () => {
     const { tables, points } = decoded("otlp-metrics-proto", records);
     expect(points).toHaveLength(9 * POINTS_PER_RECORD);
     expect(tables.entities).toHaveLength(3);
-    expect(tables.series).toHaveLength(300);
-    expect(tables.series.filter((s) => s.kind === "counter")).toHaveLength(180);
+    expect(tables.seriesCount).toBe(300);
+    const kinds = Array.from({ length: 300 }, (_, id) => tables.seriesAt(id)?.kind);
+    expect(kinds.filter((kind) => kind === "counter")).toHaveLength(180);
     expect(new Set(points.slice(300, 600).map((p) => p.series)).size).toBe(300);
     expect(points.map((p) => p.timeMs)).toEqual(points.map((_, i) => START_MS + 1000 * Math.floor(i / 300)));
     expect(records.map((r) => r.partition)).toEqual([0, 1, 0, 0, 1, 0, 0, 1, 0]);
@@ -91,10 +92,10 @@ describe("the load", () => {
   it("has a fault: the levels of one instance triple for a minute", () => {
     const load = { ...LOAD, stepMs: 60_000, startMs: Math.ceil(START_MS / 600_000) * 600_000 };
     const { points, tables } = decoded("otlp-metrics-proto", first(otlpRecords(load), 30));
-    const depth = points.filter((p) => tables.series[p.series]!.metric === "queue.depth");
+    const depth = points.filter((p) => tables.seriesAt(p.series)!.metric === "queue.depth");
     const means = new Map<string, number>();
     for (const p of depth) {
-      const at = `${tables.series[p.series]!.entityId} ${(p.timeMs - load.startMs) / 60_000}`;
+      const at = `${tables.seriesAt(p.series)!.entityId} ${(p.timeMs - load.startMs) / 60_000}`;
       means.set(at, (means.get(at) ?? 0) + p.value / 10);
     }
     const high = [...means].filter(([, mean]) => mean > 350).map(([at]) => at);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { familyOf, isBenign } from "../../pipelines/core/metric-family.ts";
-import { attributesKey, entityName, Tables } from "../../pipelines/core/tables.ts";
+import { attributesKey, entityName, SERIES_KINDS, Tables } from "../../pipelines/core/tables.ts";
 
 describe("tables", () => {
   it("gives equal attributes one key in any order, and different ones different keys", () => {
@@ -32,6 +32,57 @@ describe("tables", () => {
     expect(t.internSeries(e, "m1", "", "gauge", {})).toBe(1);
     expect(t.internNamed("service", "b")).toBe(1);
     expect(t.internNamed("service", "c")).toBe(-1);
+  });
+
+  it("gives the ids that a map of whole keys gives, and the rows that were put in", () => {
+    const text = fc.constantFrom("", "a", "b", "a=b", "\u0000", "__proto__x", "1");
+    const row = fc.record({
+      entity: fc.nat(2),
+      metric: text,
+      kind: fc.constantFrom(...SERIES_KINDS),
+      attributes: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 300, size: "max" }), (rows) => {
+        const limits = { entities: 3, series: 150, seriesPerEntity: 70 };
+        const t = new Tables(limits);
+        for (const name of ["x", "y", "z"]) t.internNamed("service", name);
+        const ids = new Map<string, number>();
+        const own = [0, 0, 0];
+        for (const [i, r] of rows.entries()) {
+          const key = JSON.stringify([r.entity, r.metric, r.kind, Object.entries(r.attributes).sort()]);
+          const full = ids.size >= limits.series || own[r.entity]! >= limits.seriesPerEntity;
+          if (!ids.has(key) && !full) {
+            ids.set(key, ids.size);
+            own[r.entity]! += 1;
+            expect(t.internSeries(r.entity, r.metric, `u${i}`, r.kind, r.attributes)).toBe(ids.size - 1);
+            expect(t.seriesAt(ids.size - 1)).toEqual({
+              id: ids.size - 1,
+              entityId: r.entity,
+              metric: r.metric,
+              unit: `u${i}`,
+              kind: r.kind,
+              attributes: r.attributes,
+            });
+          } else expect(t.internSeries(r.entity, r.metric, "", r.kind, r.attributes)).toBe(ids.get(key) ?? -1);
+        }
+        expect(t.seriesCount).toBe(ids.size);
+        expect(t.seriesAt(ids.size)).toBeUndefined();
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("hands out a large table in parts that join to the whole", () => {
+    const t = new Tables();
+    const e = t.internEntity({ "service.name": "a" });
+    for (let i = 0; i < 9000; i++) t.internSeries(e, `m${i % 7}`, "", "gauge", { i: String(i) });
+    const parts = [...t.dumps()];
+    expect(parts.map((p) => p.entities.length)).toEqual([1, 0, 0]);
+    expect(parts.flatMap((p) => p.series)).toEqual(t.dump().series);
+    expect([...t.dumps(1, 9000)]).toEqual([]);
+    t.internNamed("service", "b");
+    expect([...t.dumps(1, 9000)]).toMatchObject([{ entities: [{ name: "b" }], series: [] }]);
   });
 
   it("comes back from its dump with the same ids", () => {

@@ -107,7 +107,7 @@ export function make(
       const st = states.get(s) as { dead: boolean };
       put(id, "telemetry.age", "s", st.dead ? 2 * (since + 1) : 0.5 * jitter(s));
       if (st.dead) {
-        if (tables.series.some((x) => x.entityId === id && x.metric === "spans.server.rate"))
+        if (tables.dump().series.some((x) => x.entityId === id && x.metric === "spans.server.rate"))
           put(id, "spans.server.rate", "1/s", 0);
         continue;
       }
@@ -180,7 +180,7 @@ export function detect({ tables, windows }: Made, learn = 60): Anomaly[][] {
         list.push(v);
         continue;
       }
-      const s = tables.series[id]!;
+      const s = tables.seriesAt(id)!;
       const entity = tables.entityOf(id);
       const mean = list.reduce((a, b) => a + b, 0) / Math.max(1, list.length);
       const sd = Math.sqrt(list.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, list.length));

@@ -78,6 +78,35 @@ describe("known numbers", () => {
       }),
     ));
 
+  it.each([
+    { window: 7, refresh: 3, warmup: 3 },
+    { window: 64, refresh: 8, warmup: 30 },
+    { window: 65, refresh: 65, warmup: 2 },
+    { window: 256, refresh: 50, warmup: 256 },
+  ])("robust-z of $window samples, refreshed each $refresh, follows brute force through its whole life", (options) => {
+    const { window, refresh, warmup } = options;
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 2 * window, maxLength: 700 }), (xs) => {
+        const bank = robustZ({ ...options, ...off });
+        bank.resize(1);
+        for (const [i, x] of xs.entries()) {
+          bank.learn(ZERO, Float64Array.of(x));
+          const n = i + 1;
+          if (n < warmup || (n - warmup) % refresh !== 0) continue;
+          const last = xs.slice(Math.max(0, n - window), n);
+          const middle = sortedMedian(last);
+          const far = last.map((v) => Math.abs(v - middle));
+          const mad = sortedMedian(far);
+          const scale =
+            mad > 0 ? 1.482602218505602 * mad : (1.2533141373155001 * far.reduce((a, b) => a + b)) / far.length;
+          expect(bank.expected(0)!.expected).toBe(middle);
+          expect(bank.expected(0)!.scale).toBeCloseTo(scale, 9);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it("change-point is Page's CUSUM, by hand", () => {
     // level 0, mean |residual| so that the deviation is 1, no memory to speak of, 100 samples, no correlation
     const bank = changePoint({ memory: 1e12, ...off });
@@ -142,6 +171,27 @@ describe("tail", () => {
     expect(cold(1e6)).toBeGreaterThan(1e-9);
     const ps = [0, 0.5, 1, 1.59, 1.61, 3, 10, 50].map(cold);
     expect(ps).toEqual([...ps].sort((a, b) => b - a));
+  });
+
+  it.each([0.25, 0.1])("bounds 1 / p from above, closely, and to the digit beyond the threshold (shape %d)", (xi) => {
+    const next = normal(9);
+    for (const past of [0, 5, 300, 5000]) {
+      const bank = tailBank({ xi });
+      bank.resize(1);
+      for (let i = 0; i < past; i++) bank.learn(ZERO, Float64Array.of(Math.abs(next())));
+      for (const raw of [0, 1e-9, 0.1, 0.5, 1, 1.5, 1.59, 1.7, 2, 3, 10, 1e6]) {
+        const [p, sum] = [new Float64Array(1), Float64Array.of(5)];
+        bank.score(ZERO, Float64Array.of(raw), p);
+        bank.addInverse(ZERO, Float64Array.of(raw), 7, sum);
+        const bound = sum[0]! - 5 + 7;
+        expect(bound).toBeGreaterThanOrEqual((1 / p[0]!) * (1 - 1e-12));
+        expect(bound).toBeLessThan(raw >= 2 ? (1 / p[0]!) * (1 + 1e-9) : 3 / p[0]!);
+      }
+    }
+    const [bank, sum] = [tailBank(), Float64Array.of(5)];
+    bank.resize(1);
+    bank.addInverse(ZERO, Float64Array.of(Number.NaN), 7, sum);
+    expect(sum[0]).toBe(5);
   });
 
   it("survives a glitch, round-trips its state and ignores gaps", () => {

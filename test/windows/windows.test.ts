@@ -21,7 +21,7 @@ function setUp() {
 const values = (closed: readonly ClosedWindow[], tables: Tables, metric: string) =>
   closed.flatMap(({ batch }) =>
     [...batch.seriesIds].flatMap((id, i) =>
-      tables.series[id]?.metric === metric ? [[batch.startMs - T0, batch.value[i]]] : [],
+      tables.seriesAt(id)?.metric === metric ? [[batch.startMs - T0, batch.value[i]]] : [],
     ),
   );
 

@@ -28,7 +28,7 @@ export function rowsOf(sink: SignalSink) {
   const { tables } = sink;
   const entity = (id: number) => `${tables.entities[id]?.kind}:${tables.entities[id]?.name}`;
   const series = (id: number) => {
-    const s = tables.series[id]!;
+    const s = tables.seriesAt(id)!;
     return `${entity(s.entityId)} ${s.kind} ${seriesName(s)} ${s.unit}`;
   };
   const { points: p, histograms: h, logs: l, spans: s } = sink;
