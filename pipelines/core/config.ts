@@ -2,6 +2,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { PipelineError } from "./errors.ts";
+import { formatFields, topicSchema, withMapping } from "./topic-config.ts";
 
 /** `500ms`, `5s`, `10m`, `2h`, `1d`, or a number of milliseconds; gives ms. */
 export const duration = z
@@ -31,10 +32,13 @@ const otlp = z.strictObject({
     .default(64 * 1024 * 1024)
     .describe("Unread journal beyond which senders get 503."),
 });
-const files = z.strictObject({
-  kind: z.literal("files").describe("Read files to their end: .csv, .jsonl, each also .gz."),
-  paths: z.array(z.string()).min(1),
-});
+const files = withMapping(
+  z.strictObject({
+    kind: z.literal("files").describe("Read files to their end: .csv, .jsonl, each also .gz; others with a format."),
+    paths: z.array(z.string()).min(1),
+    ...formatFields,
+  }),
+);
 const journal = z.strictObject({
   kind: z.literal("journal").describe("Replay the recorded journal of another run."),
   path: z.string(),
@@ -43,7 +47,7 @@ const journal = z.strictObject({
 const kafka = z.strictObject({
   kind: z.literal("kafka").describe("Read what topics hold, from their beginning to what is their end at the start."),
   brokers: z.array(z.string().min(1)).min(1),
-  topics: z.array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) })).min(1),
+  topics: z.array(topicSchema).min(1),
   ssl: z.boolean().optional(),
   sasl: z
     .strictObject({
