@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { stringify } from "yaml";
 import { type Config, configJsonSchema, parseConfig } from "../core/config.ts";
 import { PipelineError } from "../core/errors.ts";
+import { decodersOf } from "../run/formats.ts";
 
 /** @throws PipelineError CONFIG_INVALID when the file is missing or has faults, all of them named. */
 export async function readConfig(path: string): Promise<Config> {
@@ -20,6 +21,7 @@ export function configCommand(): Command {
     .option("--json", "print the checked configuration with its defaults as JSON")
     .action(async (file: string, options: { json?: boolean }) => {
       const config = await readConfig(file);
+      decodersOf(config);
       process.stdout.write(options.json ? `${JSON.stringify(config, null, 2)}\n` : stringify(config));
     });
   command

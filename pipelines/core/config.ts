@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
+import { formatFields, topicSchema, withMapping } from "./topic-config.ts";
 
 /** `500ms`, `5s`, `10m`, `2h`, `1d`, or a number of milliseconds; gives ms. */
 export const duration = z
@@ -32,10 +33,13 @@ const otlp = z.strictObject({
     .default(64 * 1024 * 1024)
     .describe("Unread journal beyond which senders get 503."),
 });
-const files = z.strictObject({
-  kind: z.literal("files").describe("Read files to their end: .csv, .jsonl, each also .gz."),
-  paths: z.array(z.string()).min(1),
-});
+const files = withMapping(
+  z.strictObject({
+    kind: z.literal("files").describe("Read files to their end: .csv, .jsonl, each also .gz; others with a format."),
+    paths: z.array(z.string()).min(1),
+    ...formatFields,
+  }),
+);
 const journal = z.strictObject({
   kind: z.literal("journal").describe("Replay the recorded journal of another run."),
   path: z.string(),
@@ -44,7 +48,7 @@ const journal = z.strictObject({
 const kafka = z.strictObject({
   kind: z.literal("kafka").describe("Read what topics hold, from their beginning to what is their end at the start."),
   ...kafkaConnection.shape,
-  topics: z.array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) })).min(1),
+  topics: z.array(topicSchema).min(1),
   onOffsetLost: z.enum(["fail", "earliest"]).default("fail").describe("When retention has deleted what comes next."),
 });
 
@@ -58,10 +62,7 @@ const onKafka = kafkaConnection.extend({
     .regex(/^[A-Za-z0-9._-]{1,100}$/, "letters, digits, dot, dash and underscore")
     .default("faultwright")
     .describe("Of our own topics, groups and transactional ids: one for each pipeline on a cluster."),
-  topics: z
-    .array(z.strictObject({ name: z.string().min(1), format: z.string().min(1) }))
-    .default([])
-    .describe("Followed from their beginning."),
+  topics: z.array(topicSchema).default([]).describe("Followed from their beginning."),
   keyed: z
     .boolean()
     .default(false)

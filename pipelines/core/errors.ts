@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   TIME_IN_FUTURE: "an event time is further ahead of its arrival than is allowed",
   TIME_TOO_LATE: "an event arrived after its window was closed",
   LABEL_TOO_LONG: "an attribute is longer than the limit",
+  LIMIT_ATTRIBUTES: "a row has more attributes than the limit",
   LIMIT_SERIES: "the limit on the number of series is reached",
   LIMIT_ENTITIES: "the limit on the number of entities is reached",
   LIMIT_BYTES: "a payload is larger than the limit",

@@ -10,6 +10,8 @@ export interface SignalLimits {
   readonly maxFutureMs: number;
   /** Longest attribute key or value, UTF-16 units. */
   readonly maxAttributeChars: number;
+  /** Most attributes of a resource, a series or a log line; they are kept as long as the series is. */
+  readonly maxAttributes: number;
   /** A log body is cut off here, UTF-16 units. */
   readonly maxBodyChars: number;
 }
@@ -17,6 +19,7 @@ export interface SignalLimits {
 export const DEFAULT_SIGNAL_LIMITS: SignalLimits = {
   maxFutureMs: 600_000,
   maxAttributeChars: 1024,
+  maxAttributes: 128,
   maxBodyChars: 16_384,
 };
 
@@ -181,8 +184,13 @@ export class SignalSink {
   }
 
   #fits(attributes: Attributes, rows: number): boolean {
-    const max = this.limits.maxAttributeChars;
+    const { maxAttributeChars: max, maxAttributes } = this.limits;
+    let left = maxAttributes;
     for (const k in attributes) {
+      if (left-- <= 0) {
+        this.reject("LIMIT_ATTRIBUTES", `more than ${maxAttributes} attributes`, rows);
+        return false;
+      }
       if (k.length <= max && (attributes[k] as string).length <= max) continue;
       this.#refuse("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
       return false;

@@ -1,15 +1,15 @@
 /** Config to stages: the same ones whether they stream, replay or look back. */
 import type { Config } from "../core/config.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
-import { decoders } from "../ingest/decoders/index.ts";
 import { actStage } from "./act-stage.ts";
 import { featuresStage } from "./features-stage.ts";
+import { decodersOf } from "./formats.ts";
 import { incidentsStage } from "./incidents-stage.ts";
 
 export function assemble(config: Config) {
   const { windows, limits, detect, incidents, recover } = config;
   const features = featuresStage({
-    decoders,
+    decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
     detect,
     tableLimits: limits,

@@ -7,11 +7,10 @@ import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
-import { PipelineError } from "../core/errors.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
-import { decoders } from "../ingest/decoders/index.ts";
+import { formatName } from "../core/topic-config.ts";
 import { fileSource } from "../ingest/sources/files.ts";
 import { otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { actionAdapters } from "../recover/actions/index.ts";
@@ -23,7 +22,9 @@ import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 import { apiRoutes } from "./api.ts";
 import { assemble } from "./assemble.ts";
+import { fileOptions, resolveFormats } from "./formats.ts";
 import { KILL_SWITCH, type Stream, type StreamOptions } from "./job.ts";
+import { kafkaTransport } from "./kafka-transport.ts";
 
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
@@ -34,7 +35,10 @@ const TRIM_MS = 60_000;
  * can't be read. `stop` drains what has arrived, commits, and closes everything it opened.
  */
 export async function stream(options: StreamOptions): Promise<Stream> {
-  const { config, clock, log, replay = false } = options;
+  const { clock, log, replay = false } = options;
+  const config = await resolveFormats(options.config, (topic, found) =>
+    log.info({ topic, ...found }, "format told from a sample"),
+  );
   const { runtime } = config;
   if (runtime.kind === "kafka") {
     const { kafkaStream } = await import("./kafka/stream.ts");
@@ -46,8 +50,8 @@ export async function stream(options: StreamOptions): Promise<Stream> {
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   let journal: Journal | undefined;
   try {
-    for (const source of config.sources) {
-      if (source.kind === "files") for (const path of source.paths) sources.push(fileSource({ path }));
+    for (const [i, source] of config.sources.entries()) {
+      if (source.kind === "files") for (const options of fileOptions(source, i)) sources.push(fileSource(options));
       else if (source.kind === "journal") sources.push(await openJournal({ dir: source.path, readOnly: true, clock }));
       else if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
       else if (!journal) {
@@ -63,20 +67,17 @@ export async function stream(options: StreamOptions): Promise<Stream> {
   }
 }
 
-/** Loaded late: who has no Kafka does not pay for its client. */
 async function kafkaSources(source: Extract<Config["sources"][number], { kind: "kafka" }>, log: Logger) {
-  const { kafkajsTransport } = await import("../runtime/kafka/kafkajs-transport.ts");
+  const transport = await kafkaTransport(source);
   const { topicRange } = await import("../runtime/kafka/topic-range.ts");
-  const { kind, topics, onOffsetLost, ...connection } = source;
-  const unknown = topics.find((t) => !Object.hasOwn(decoders, t.format));
-  if (unknown)
-    throw new PipelineError("CONFIG_INVALID", `format of topic ${unknown.name}`, {
-      detail: `there is no decoder ${unknown.format}`,
-      hint: `there are ${Object.keys(decoders).join(", ")}`,
-    });
-  const transport = kafkajsTransport(connection);
+  const topics = source.topics.map((t) => ({ name: t.name, format: formatName(t) }));
   try {
-    return await topicRange({ transport, topics, onOffsetLost, onWarning: (text) => log.warn(text) });
+    return await topicRange({
+      transport,
+      topics,
+      onOffsetLost: source.onOffsetLost,
+      onWarning: (text) => log.warn(text),
+    });
   } catch (error) {
     await transport.close();
     throw error;

@@ -7,7 +7,7 @@
  */
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import { attempt, BadRow } from "./otlp-json.ts";
-import { linesOf, textOf } from "./plain.ts";
+import { linesOf, textOf, timeIn } from "./plain.ts";
 import { fieldName, type Tagged, taggedPoints } from "./tagged.ts";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
@@ -64,11 +64,7 @@ function numberOf(text: string): number | undefined {
 
 /** Whole ms; the unit is the one that puts the time between 1973 and 5138. */
 function timeOf(text: string): number {
-  if (!/^-?\d{1,19}$/.test(text)) return Number.NaN;
-  const digits = text.replace("-", "").length;
-  if (digits > 17) return Math.floor(Number(text) / 1e6);
-  if (digits > 14) return Math.floor(Number(text) / 1e3);
-  return digits > 11 ? Number(text) : Number(text) * 1000;
+  return /^-?\d{1,19}$/.test(text) ? timeIn(text, "auto") : Number.NaN;
 }
 
 /** Parts between separators that are neither escaped nor in a quoted string. */

@@ -9,9 +9,13 @@ import type { SignalSink } from "../../core/signals.ts";
 import type { Attributes } from "../../core/tables.ts";
 import { entityOf } from "./otlp-resources.ts";
 import { doubleJson } from "./otlp-values.ts";
+import { linesOf, textOf } from "./plain.ts";
 import { MAX_DEPTH, whereOf } from "./protobuf-reader.ts";
 
 export type JsonObject = { readonly [key: string]: unknown };
+
+/** A payload that begins with so many bad requests is not read further. */
+const MAX_BAD_REQUESTS = 1000;
 
 /** One row has a field of the wrong type. */
 export class BadRow extends Error {}
@@ -26,17 +30,60 @@ export function badJson(record: RawRecord, detail: string): never {
   throw new PipelineError("DECODE_BAD_JSON", whereOf(record), { detail });
 }
 
-/** The payload as a JSON object. */
-export function parseRequest(record: RawRecord): JsonObject {
-  const { buffer, byteOffset, byteLength } = record.value;
-  let root: unknown;
+/** Shorter texts can't hold enough brackets to fill the memory. */
+const CHECKED_CHARS = 64 * 1024;
+/** Deeper than anything real; a value costs the parser some 60 bytes and a level of its stack. */
+const MAX_JSON_DEPTH = 512;
+
+/** A JSON text's value; undefined when it is none or nests deeper than 512. Its parser's message would quote the payload. */
+export function parsedJson(text: string): unknown {
+  if (text.length > CHECKED_CHARS && tooDeep(text)) return undefined;
   try {
-    root = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString("utf8"));
+    return JSON.parse(text);
   } catch {
-    // The parser's own message quotes the payload, which may be private.
-    badJson(record, "not JSON");
+    return undefined;
   }
-  return isObject(root) ? root : badJson(record, "not a JSON object");
+}
+
+function tooDeep(text: string): boolean {
+  for (let i = 0, depth = 0, quoted = false; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) quoted = !quoted;
+    else if (quoted) i += c === 0x5c ? 1 : 0;
+    else if (c === 0x5b || c === 0x7b) {
+      if (++depth > MAX_JSON_DEPTH) return true;
+    } else if (c === 0x5d || c === 0x7d) depth--;
+  }
+  return false;
+}
+
+/**
+ * Gives each request of the payload to `read`: one object, a list of them, or one a line as file exporters write.
+ * @throws PipelineError DECODE_BAD_JSON when there is none; of several, a bad one is rejected and the others are kept
+ */
+export function eachRequest(record: RawRecord, into: SignalSink, read: (root: JsonObject) => void): void {
+  const text = textOf(record);
+  const root = parsedJson(text);
+  if (isObject(root)) return read(root);
+  const list = Array.isArray(root) ? root : root === undefined && text.includes("\n") ? undefined : [];
+  let good = 0;
+  let bad = 0;
+  const one = (v: unknown) => {
+    try {
+      if (!isObject(v)) badJson(record, "not a JSON object");
+      read(v as JsonObject);
+      good += 1;
+    } catch (e) {
+      if (!(e instanceof PipelineError)) throw e;
+      bad += 1;
+    }
+  };
+  for (const v of list ?? linesOf(text)) {
+    if (bad >= MAX_BAD_REQUESTS && good === 0) break;
+    one(list ? v : parsedJson(v as string));
+  }
+  if (good === 0) badJson(record, root === undefined ? "not JSON" : "not a JSON object");
+  if (bad > 0) into.reject("DECODE_BAD_JSON", "not an OTLP request", bad);
 }
 
 /** A list of objects of the frame; a missing one is empty. */

@@ -4,11 +4,11 @@ import type { Decoder, SignalSink } from "../../core/signals.ts";
 import {
   anyToText,
   eachJsonRow,
+  eachRequest,
   enumField,
   hexField,
   type JsonObject,
   nanosField,
-  parseRequest,
   readAttributes,
   textField,
 } from "./otlp-json.ts";
@@ -23,7 +23,7 @@ const SEVERITY_WORDS = [
 export const otlpLogsJson: Decoder = {
   name: "otlp-logs-json",
   decode(record, into) {
-    logsFromJson(parseRequest(record), record, into);
+    eachRequest(record, into, (root) => logsFromJson(root, record, into));
   },
 };
 

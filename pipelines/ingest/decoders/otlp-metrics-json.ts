@@ -8,6 +8,7 @@ import {
   boolField,
   doubleField,
   eachJsonRow,
+  eachRequest,
   enumField,
   integerField,
   isObject,
@@ -15,7 +16,6 @@ import {
   listField,
   nanosField,
   objectField,
-  parseRequest,
   readAttributes,
   textField,
   toDouble,
@@ -41,7 +41,7 @@ const TEMPORALITY_WORDS = ["UNSPECIFIED", "DELTA", "CUMULATIVE"];
 export const otlpMetricsJson: Decoder = {
   name: "otlp-metrics-json",
   decode(record, into) {
-    metricsFromJson(parseRequest(record), record, into);
+    eachRequest(record, into, (root) => metricsFromJson(root, record, into));
   },
 };
 

@@ -52,28 +52,41 @@ export function emitHistogram(
   attributes: Attributes,
   p: BucketPoint,
 ): void {
+  write(sink, head, kind, attributes, p, explicitBuckets(p));
+}
+
+function write(
+  sink: SignalSink,
+  head: MetricHead,
+  kind: SeriesKind,
+  attributes: Attributes,
+  p: BucketPoint,
+  fault: string | undefined,
+): void {
+  if (fault !== undefined) {
+    sink.reject("DECODE_BAD_FIELD", fault);
+    return;
+  }
+  const id = sink.series(head.entityId, head.name, head.unit, kind, attributes);
+  sink.histogram(id, p.timeMs, p.startMs, p.count, p.sum, p.upper, p.counts);
+}
+
+/** Ends `upper` with +Inf; gives what is wrong with the buckets, if anything. */
+export function explicitBuckets(p: BucketPoint): string | undefined {
   const { upper, counts } = p;
   if (upper.length === 0 && counts.length === 0) counts.push(p.count);
-  if (counts.length > MAX_BUCKETS) {
-    sink.reject("DECODE_BAD_FIELD", `more than ${MAX_BUCKETS} buckets`);
-    return;
-  }
-  if (counts.length !== upper.length + 1) {
-    sink.reject("DECODE_BAD_FIELD", "histogram bounds and counts differ");
-    return;
-  }
+  if (counts.length > MAX_BUCKETS) return `more than ${MAX_BUCKETS} buckets`;
+  if (counts.length !== upper.length + 1) return "histogram bounds and counts differ";
   for (let i = 0; i < upper.length; i++) {
     const bound = upper[i] as number;
     if (i > 0 ? bound > (upper[i - 1] as number) : !Number.isNaN(bound)) continue;
-    sink.reject("DECODE_BAD_FIELD", "histogram bounds do not ascend");
-    return;
+    return "histogram bounds do not ascend";
   }
   if (upper.at(-1) === Number.POSITIVE_INFINITY) {
     // Some senders spell the last bound out, though the specification leaves it implied.
     counts[counts.length - 2] = (counts[counts.length - 2] as number) + (counts.pop() as number);
   } else upper.push(Number.POSITIVE_INFINITY);
-  const id = sink.series(head.entityId, head.name, head.unit, kind, attributes);
-  sink.histogram(id, p.timeMs, p.startMs, p.count, p.sum, upper, counts);
+  return undefined;
 }
 
 /** One side of an exponential histogram: `counts[i]` lies in (base^(offset+i), base^(offset+i+1)], base = 2^(2^-scale). */
@@ -82,46 +95,57 @@ export interface ExponentialSide {
   counts: number[];
 }
 
-/** Turns exponential buckets into explicit ones, ascending: negative, zero, positive; then writes them. */
+export interface ExponentialShape {
+  scale: number;
+  zeroCount: number;
+  zeroThreshold: number;
+  positive: ExponentialSide;
+  negative: ExponentialSide;
+}
+
+/** Turns exponential buckets into explicit ones and writes them. */
 export function emitExponential(
   sink: SignalSink,
   head: MetricHead,
   kind: SeriesKind,
   attributes: Attributes,
   p: BucketPoint,
-  e: {
-    scale: number;
-    zeroCount: number;
-    zeroThreshold: number;
-    positive: ExponentialSide;
-    negative: ExponentialSide;
-  },
+  e: ExponentialShape,
 ): void {
-  const { positive, negative } = e;
-  if (positive.counts.length + negative.counts.length > MAX_BUCKETS) {
-    sink.reject("DECODE_BAD_FIELD", `more than ${MAX_BUCKETS} buckets`);
-    return;
-  }
+  write(sink, head, kind, attributes, p, exponentialBuckets(p, e, [e.positive], [e.negative]));
+}
+
+/**
+ * Fills `upper` and `counts`, ascending: negative, zero, positive. A side is given as runs of buckets by ascending index;
+ * what lies between two runs becomes one empty bucket. Gives what is wrong with the buckets, if anything.
+ */
+export function exponentialBuckets(
+  p: BucketPoint,
+  e: Pick<ExponentialShape, "scale" | "zeroCount" | "zeroThreshold">,
+  positive: readonly ExponentialSide[],
+  negative: readonly ExponentialSide[],
+): string | undefined {
+  const buckets = (runs: readonly ExponentialSide[]) => runs.reduce((n, run) => n + run.counts.length, 0);
+  if (buckets(positive) + buckets(negative) > MAX_BUCKETS) return `more than ${MAX_BUCKETS} buckets`;
   // The specification's own range is -10 to 20; past 32 neighbouring bounds are the same double.
-  if (!(e.scale >= -32 && e.scale <= 32)) {
-    sink.reject("DECODE_BAD_FIELD", `histogram scale ${e.scale}`);
-    return;
-  }
+  if (!(e.scale >= -32 && e.scale <= 32)) return `histogram scale ${e.scale}`;
   const step = 2 ** -e.scale;
   const bound = (index: number) => 2 ** (index * step);
   p.upper.length = 0;
   p.counts.length = 0;
-  if (negative.counts.length > 0) addBucket(p, -bound(negative.offset + negative.counts.length), 0);
-  for (let i = negative.counts.length - 1; i >= 0; i--)
-    addBucket(p, -bound(negative.offset + i), negative.counts[i] as number);
+  for (let k = negative.length - 1; k >= 0; k--) {
+    const { offset, counts } = negative[k] as ExponentialSide;
+    if (counts.length > 0) addBucket(p, -bound(offset + counts.length), 0);
+    for (let i = counts.length - 1; i >= 0; i--) addBucket(p, -bound(offset + i), counts[i] as number);
+  }
   addBucket(p, e.zeroThreshold > 0 ? e.zeroThreshold : 0, e.zeroCount);
-  // Without an empty bucket before it the first one would seem to begin at zero.
-  if (positive.counts.length > 0) addBucket(p, bound(positive.offset), 0);
-  for (let i = 0; i < positive.counts.length; i++)
-    addBucket(p, bound(positive.offset + i + 1), positive.counts[i] as number);
+  for (const { offset, counts } of positive) {
+    // Without an empty bucket before it the first one would seem to begin where the one before it ends.
+    if (counts.length > 0) addBucket(p, bound(offset), 0);
+    for (let i = 0; i < counts.length; i++) addBucket(p, bound(offset + i + 1), counts[i] as number);
+  }
   addBucket(p, Number.POSITIVE_INFINITY, 0);
-  const id = sink.series(head.entityId, head.name, head.unit, kind, attributes);
-  sink.histogram(id, p.timeMs, p.startMs, p.count, p.sum, p.upper, p.counts);
+  return undefined;
 }
 
 // Bounds past a double's range fall together (0 or Infinity), as may those below the zero threshold: counts add up.

@@ -3,12 +3,12 @@ import type { RawRecord } from "../../core/records.ts";
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import {
   eachJsonRow,
+  eachRequest,
   enumField,
   hexField,
   integerField,
   type JsonObject,
   objectField,
-  parseRequest,
   readAttributes,
   textField,
 } from "./otlp-json.ts";
@@ -21,7 +21,7 @@ const STATUS_WORDS = ["UNSET", "OK", "ERROR"];
 export const otlpTracesJson: Decoder = {
   name: "otlp-traces-json",
   decode(record, into) {
-    tracesFromJson(parseRequest(record), record, into);
+    eachRequest(record, into, (root) => tracesFromJson(root, record, into));
   },
 };
 

@@ -29,8 +29,40 @@ export function timeOf(v: unknown): number {
   return m[9] === "-" ? time + zone : time - zone;
 }
 
-/** `file:/data/machine-1.csv.gz` is about `machine-1`. */
+export type TimeUnit = "auto" | "s" | "ms" | "us" | "ns" | "iso";
+const PER_MS = { s: 0.001, ms: 1, us: 1e3, ns: 1e6 };
+
+/** A time in a stated unit as whole ms, rounded down; `auto` tells s, ms, us and ns by size (1973 to 5138) and takes ISO 8601. */
+export function timeIn(v: unknown, unit: TimeUnit): number {
+  if (unit === "iso") return typeof v === "string" && !/^\s*-?\d+(\.\d+)?\s*$/.test(v) ? timeOf(v) : Number.NaN;
+  const text = typeof v === "string" ? v.trim() : v;
+  if (typeof text === "string") {
+    if (!/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text)) return unit === "auto" ? timeOf(text) : Number.NaN;
+    // A double is too coarse for nanoseconds: one in eight whole milliseconds would come out one less.
+    if (/^\d{17,19}$/.test(text) && (unit === "ns" || unit === "auto"))
+      if (unit === "ns" || text.length > 17) return Number(BigInt(text) / 1_000_000n);
+    return timeIn(Number(text), unit);
+  }
+  if (typeof text !== "number") return Number.NaN;
+  const size = Math.abs(text);
+  const per =
+    unit === "auto"
+      ? size < 1e11
+        ? PER_MS.s
+        : size < 1e14
+          ? PER_MS.ms
+          : size < 1e17
+            ? PER_MS.us
+            : PER_MS.ns
+      : PER_MS[unit];
+  // To whole microseconds first, so that what a double can't hold does not tip a millisecond.
+  return Math.floor(Math.round((text * 1000) / per) / 1000);
+}
+
+/** `file:/data/machine-1.csv.gz` is about `machine-1`, `kafka:web.cpu/0` about `web.cpu`. */
 export function sourceEntity(source: string): string {
+  const topic = /^kafka:([^/]+)\//.exec(source)?.[1];
+  if (topic !== undefined) return topic;
   return (
     basename(source.replace(/^[a-z]+:/, ""))
       .replace(/\.gz$/i, "")
@@ -38,14 +70,23 @@ export function sourceEntity(source: string): string {
   );
 }
 
-/** The resource of a row: its service and host; `entity`, or failing all of them the file's name, counts as a service. */
-export function resourceOf(service: string, host: string, entity: string, source: string): Attributes {
-  const out: Record<string, string> = {};
+/**
+ * The resource of a row: its service and host, `entity` counting as a service, and what else is known of it. A row that
+ * names nothing at all is about its source.
+ */
+export function resourceOf(
+  service: string,
+  host: string,
+  entity: string,
+  source: string,
+  other: Attributes = {},
+): Attributes {
+  const out: Record<string, string> = { ...other };
   if (service !== "") out["service.name"] = service;
   else if (entity !== "") out["service.name"] = entity;
   if (host !== "") out["host.name"] = host;
-  if (service === "" && host === "" && entity === "") out["service.name"] = sourceEntity(source);
-  return out;
+  for (const _ in out) return out;
+  return { "service.name": sourceEntity(source) };
 }
 
 /** Starts the record that stands for a line too long to be read. No text format begins with NUL. */

@@ -7,9 +7,7 @@ import type { Decoder } from "../../core/signals.ts";
 import { attributesOf, eachLine } from "./json-lines.ts";
 import { BadRow, toDouble } from "./otlp-json.ts";
 import { timeOf } from "./plain.ts";
-import { taggedPoints } from "./tagged.ts";
-
-const COUNTER = /_(total|count|sum|bucket)$/;
+import { PROMETHEUS_COUNTER, scraped } from "./tagged.ts";
 
 export const prometheusJson: Decoder = {
   name: "prometheus-json",
@@ -19,9 +17,10 @@ export const prometheusJson: Decoder = {
       const metric = typeof row.name === "string" ? row.name : __name__;
       if (metric === undefined) throw new BadRow("no `name`");
       const text = typeof row.value === "string" ? row.value.replace(/^\+?(-?)Inf$/, "$1Infinity") : row.value;
-      const kind = COUNTER.test(metric) ? "counter" : "gauge";
+      const kind = PROMETHEUS_COUNTER.test(metric) ? "counter" : "gauge";
       const value = toDouble(text, "value");
-      taggedPoints(labels, timeOf(row.timestamp), [{ metric, kind, value }], record, into);
+      const { resource, attributes } = scraped(labels, record.source);
+      into.point(into.series(into.entity(resource), metric, "", kind, attributes), timeOf(row.timestamp), 0, value);
     });
   },
 };

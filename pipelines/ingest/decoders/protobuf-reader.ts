@@ -89,6 +89,18 @@ export class ProtobufReader {
     return (this.low >>> 1) ^ -(this.low & 1);
   }
 
+  /** A zigzag-coded 64-bit number (sint64), rounded to a double. */
+  zigzag64(end: number): number {
+    const value = this.varint(end);
+    return this.low & 1 ? -(value + 1) / 2 : value / 2;
+  }
+
+  /** A varint as a signed 64-bit number (int64), rounded to a double. */
+  int64(end: number): number {
+    this.varint(end);
+    return (this.high | 0) * 4_294_967_296 + this.low;
+  }
+
   /** Reads a length and gives the end of what it spans, which lies within `end`. */
   length(end: number): number {
     const n = this.varint(end);

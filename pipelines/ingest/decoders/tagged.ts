@@ -8,10 +8,39 @@ import { resourceOf } from "./plain.ts";
 const SERVICE_TAGS = ["service", "service.name", "service_name", "job"];
 const HOST_TAGS = ["host", "hostname"];
 
+/** A Prometheus counter by its name. Of remote write's types only those of version 2 come with every sample. */
+export const PROMETHEUS_COUNTER = /_(total|count|sum|bucket)$/;
+
+/** Labels of a scrape: `job` is the nearest to a service, `instance` the target it was scraped from. */
+export function scraped(
+  labels: Attributes,
+  source: string,
+): { readonly resource: Attributes; readonly attributes: Attributes } {
+  const { instance = "", ...rest } = labels;
+  const { resource, attributes } = tagged(rest, source);
+  if (instance === "") return { resource, attributes };
+  if (resource["service.name"] !== undefined && SERVICE_TAGS.some((k) => rest[k]))
+    return { resource: { ...resource, "service.instance.id": instance }, attributes };
+  return { resource: resource["host.name"] === undefined ? { "host.name": instance } : resource, attributes };
+}
+
 export interface Tagged {
   readonly metric: string;
   readonly kind: SeriesKind;
   readonly value: number;
+}
+
+/** Tags to a resource and what is left. */
+export function tagged(tags: Attributes, source: string): { resource: Attributes; attributes: Attributes } {
+  const attributes: Record<string, string> = { ...tags };
+  const take = (keys: readonly string[]): string => {
+    const key = keys.find((k) => attributes[k] !== undefined && attributes[k] !== "");
+    if (key === undefined) return "";
+    const value = attributes[key] as string;
+    delete attributes[key];
+    return value;
+  };
+  return { resource: resourceOf(take(SERVICE_TAGS), take(HOST_TAGS), "", source), attributes };
 }
 
 /** Points of one time and tag set. */
@@ -23,15 +52,7 @@ export function taggedPoints(
   sink: SignalSink,
 ): void {
   if (points.length === 0) return;
-  const attributes: Record<string, string> = { ...tags };
-  const take = (keys: readonly string[]): string => {
-    const key = keys.find((k) => attributes[k] !== undefined && attributes[k] !== "");
-    if (key === undefined) return "";
-    const value = attributes[key] as string;
-    delete attributes[key];
-    return value;
-  };
-  const resource = resourceOf(take(SERVICE_TAGS), take(HOST_TAGS), "", record.source);
+  const { resource, attributes } = tagged(tags, record.source);
   const entityId = sink.entity(resource, points.length);
   for (const { metric, kind, value } of points)
     sink.point(sink.series(entityId, metric, "", kind, attributes), timeMs, 0, value);

@@ -1,5 +1,5 @@
 /**
- * A CSV or JSON lines file as a source. Where records are cut depends only on the file and `chunkBytes`, never on
+ * A file of lines (CSV, JSON lines, any format of text) as a source. Where records are cut depends only on the file and `chunkBytes`, never on
  * `maxBytes` or restarts. What is appended to a plain file after its first opening is not read: a replay sees the same.
  */
 import { stat } from "node:fs/promises";
@@ -9,8 +9,6 @@ import type { Source } from "../../core/source.ts";
 import { oversized } from "../decoders/plain.ts";
 import { type FileBytes, gzipBytes, plainBytes } from "./file-bytes.ts";
 
-export type FileFormat = "csv" | "jsonl";
-
 /** A longer line becomes a record that its decoder refuses with LIMIT_BYTES. */
 export const MAX_LINE_BYTES = 1024 * 1024;
 const NEWLINE = 10;
@@ -18,8 +16,10 @@ const DEFAULT_CHUNK_BYTES = 64 * 1024;
 
 export interface FileSourceOptions {
   readonly path: string;
-  /** By default what the extension says, before `.gz`. */
-  readonly format?: FileFormat;
+  /** What records carry, `csv:NAME` for a decoder of its own; by default csv or jsonl, as the extension before `.gz` says. */
+  readonly format?: string;
+  /** False for a CSV whose first line is a row already. */
+  readonly header?: boolean;
   /** Records hold whole lines up to this many bytes (a single longer line has its own), at most MAX_LINE_BYTES. */
   readonly chunkBytes?: number;
 }
@@ -43,7 +43,9 @@ class FileSource implements Source {
   readonly name: string;
   readonly #path: string;
   readonly #gzip: boolean;
-  readonly #format: FileFormat;
+  readonly #format: string;
+  /** Each record begins with the file's first line. */
+  readonly #headed: boolean;
   readonly #chunkBytes: number;
   #first: Position | undefined;
   #bytes: FileBytes | undefined;
@@ -51,19 +53,20 @@ class FileSource implements Source {
   /** The CSV header with its line end; empty for JSON lines. */
   #header: Buffer = Buffer.alloc(0);
 
-  constructor({ path, format, chunkBytes = DEFAULT_CHUNK_BYTES }: FileSourceOptions) {
+  constructor({ path, format, header = true, chunkBytes = DEFAULT_CHUNK_BYTES }: FileSourceOptions) {
     this.name = `file:${path}`;
     this.#path = path;
     this.#gzip = /\.gz$/i.test(path);
     const extension = /\.(csv|jsonl)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
-    const known = format ?? (extension as FileFormat | undefined);
+    const known = format ?? extension;
     if (known === undefined) {
       throw new PipelineError("CONFIG_INVALID", path, {
         detail: "unknown file format",
-        hint: "csv or jsonl, also .gz",
+        hint: ".csv or .jsonl, also .gz; or name its format",
       });
     }
     this.#format = known;
+    this.#headed = header && /^csv(:|$)/.test(known);
     this.#chunkBytes = Math.max(1, Math.min(chunkBytes, MAX_LINE_BYTES));
   }
 
@@ -132,7 +135,7 @@ class FileSource implements Source {
       if (at.size !== null && (await stat(this.#path)).size < at.size) throw new Error("the file has become shorter");
       this.#bytes = at.size === null ? gzipBytes(this.#path) : await plainBytes(this.#path, at.size);
       this.#openSize = at.size;
-      if (this.#format === "csv") this.#header = await this.#readHeader();
+      if (this.#headed) this.#header = await this.#readHeader();
     }
     return at.offset < this.#header.length ? { ...at, offset: this.#header.length } : at;
   }

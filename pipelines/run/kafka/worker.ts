@@ -4,13 +4,14 @@ import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { PipelineError } from "../../core/errors.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../../core/signals.ts";
-import { decoders } from "../../ingest/decoders/index.ts";
+import { formatName } from "../../core/topic-config.ts";
 import { compressionOf, kafkaClient } from "../../runtime/kafka/client.ts";
 import { type Group, type GroupEvent, type GroupOptions, startGroup } from "../../runtime/kafka/group.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import type { TaskStage } from "../../runtime/kafka/task.ts";
 import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
+import { decodersOf } from "../formats.ts";
 import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, topicSpecs } from "./topics.ts";
@@ -39,7 +40,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   const names = namesOf(runtime.prefix);
   const transport = kafkajsTransport(runtime);
   const kafka = kafkaClient(runtime);
-  const inputs: Input[] = runtime.topics.map(({ name, format }) => ({ topic: name, format }));
+  const inputs: Input[] = runtime.topics.map((t) => ({ topic: t.name, format: formatName(t) }));
   const groups = new Map<StageName, Group>();
   let reader: Promise<Reader> | undefined;
   const stop = async () => {
@@ -48,12 +49,6 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
     await transport.close();
   };
   try {
-    for (const { topic, format } of inputs)
-      if (!Object.hasOwn(decoders, format as string))
-        throw new PipelineError("CONFIG_INVALID", `format of topic ${topic}`, {
-          detail: `there is no decoder ${format}`,
-          hint: `there are ${Object.keys(decoders).join(", ")}`,
-        });
     const plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
     const admin = kafka.admin();
     try {
@@ -79,7 +74,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
       route: (partition) =>
         routeTask(
           {
-            decoders,
+            decoders: decodersOf(config),
             limits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: config.limits.future },
             formats: new Map(inputs.map((i) => [i.topic, i.format])),
             topic: names.signals,

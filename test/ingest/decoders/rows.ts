@@ -1,6 +1,6 @@
 /** Decoding in tests: one payload to rows that can be compared. */
 import type { RawRecord } from "../../../pipelines/core/records.ts";
-import { SignalSink } from "../../../pipelines/core/signals.ts";
+import { type Decoder, SignalSink } from "../../../pipelines/core/signals.ts";
 import { seriesName, type TableLimits, Tables } from "../../../pipelines/core/tables.ts";
 import { type DecoderName, decoders } from "../../../pipelines/ingest/decoders/index.ts";
 
@@ -17,10 +17,14 @@ export const recordOf = (format: string, value: Uint8Array | string, source = "f
 });
 
 export function decode(format: DecoderName, value: Uint8Array | string, limits?: TableLimits) {
+  return decodeWith(decoders[format], value, limits);
+}
+
+export function decodeWith(decoder: Decoder, value: Uint8Array | string, limits?: TableLimits, source?: string) {
   const sink = new SignalSink(new Tables(limits));
-  const record = recordOf(format, value);
+  const record = recordOf(decoder.name, value, source);
   sink.begin(record);
-  decoders[format].decode(record, sink);
+  decoder.decode(record, sink);
   return rowsOf(sink);
 }
 

@@ -64,19 +64,79 @@ describe("vector-json", () => {
     ]);
     expect(logs).toEqual([["host:h", S * 1000 + 500, 17, "disk full", { unit: "a" }, ""]]);
   });
+  // Vector can't be installed here: shapes follow its own fixtures (lib/codecs/tests/data/native_encoding/json).
+  it("reads histograms, summaries, sets and distributions, and its json codec without a wrapper", () => {
+    const histogram = {
+      buckets: [
+        { upper_limit: 1, count: 2 },
+        { upper_limit: "inf", count: 3 },
+      ],
+      count: 5,
+      sum: 9,
+    };
+    const summary = { quantiles: [{ quantile: 0.5, value: 3 }], count: 6, sum: 8 };
+    const samples = [
+      { value: 10, rate: 1 },
+      { value: 2, rate: 2 },
+      { value: 10, rate: 1 },
+    ];
+    const { points, histograms, rejected } = decode(
+      "vector-json",
+      json(
+        { metric: { ...base, kind: "incremental", aggregated_histogram: histogram } },
+        { ...base, name: "d", kind: "absolute", distribution: { samples, statistic: "summary" } },
+        { metric: { ...base, kind: "absolute", aggregated_summary: summary } },
+        { metric: { ...base, name: "s", kind: "incremental", set: { values: ["a", "b", "a"] } } },
+      ),
+    );
+    expect(rejected).toEqual([]);
+    const row = { timeMs: S * 1000, startMs: 0 };
+    expect(histograms).toEqual([
+      {
+        ...row,
+        series: "host:h deltaHistogram host_cpu{mode=idle} ",
+        count: 5,
+        sum: 9,
+        upper: [1, Infinity],
+        counts: [2, 3],
+      },
+      {
+        ...row,
+        series: "host:h histogram host_d{mode=idle} ",
+        count: 4,
+        sum: 24,
+        upper: [2, 10, Infinity],
+        counts: [2, 2, 0],
+      },
+    ]);
+    expect(points).toEqual([
+      ["host:h counter host_cpu.count{mode=idle} 1", S * 1000, 0, 6],
+      ["host:h counter host_cpu.sum{mode=idle} ", S * 1000, 0, 8],
+      ["host:h gauge host_cpu{mode=idle,quantile=0.5} ", S * 1000, 0, 3],
+      ["host:h gauge host_s{mode=idle} ", S * 1000, 0, 2],
+    ]);
+  });
   it("rejects what it does not read, by name", () => {
     const bad = [
-      { metric: { ...base, kind: "absolute", set: { values: [] } } },
+      { metric: { ...base, kind: "absolute" } },
+      { metric: { ...base, kind: "absolute", sketch: { sketch: { AgentDDSketch: { count: 1 } } } } },
       { metric: { ...base, kind: "incremental", gauge: { value: 1 } } },
+      { metric: { ...base, kind: "incremental", aggregated_summary: { quantiles: [], count: 1, sum: 1 } } },
+      { metric: { ...base, kind: "absolute", distribution: { samples: [{ value: "x", rate: 1 }] } } },
+      { metric: { ...base, kind: "absolute", aggregated_histogram: { buckets: [{ upper_limit: 1 }], count: 1 } } },
       { log: { host: "h" } },
       { trace: {} },
     ];
     const { rejected } = decode("vector-json", json(...bad));
     expect(rejected.map((r) => r.detail)).toEqual([
-      "neither a counter nor a gauge",
+      "none of counter, gauge, set, distribution, aggregated_histogram, aggregated_summary, sketch",
+      "a sketch",
       "an incremental gauge",
-      "a log without `message`",
-      "neither `metric` nor `log`",
+      "an incremental aggregated summary",
+      "sample is not a number",
+      "count is not a number",
+      "none of message, msg, log, body",
+      "a trace",
     ]);
   });
 });

@@ -1,0 +1,16 @@
+/** Lines of text, each a log line that came when the record arrived; its level is the first level word near its start. */
+import type { Decoder } from "../../core/signals.ts";
+import { linesOf, resourceOf, textOf } from "./plain.ts";
+import { severityIn } from "./shipper.ts";
+
+export const text: Decoder = {
+  name: "text",
+  decode(record, into) {
+    const entityId = (rows: number) => into.entity(resourceOf("", "", "", record.source), rows);
+    for (const line of linesOf(textOf(record))) {
+      if (line.trim() === "") continue;
+      if (line.includes("\u0000")) into.reject("DECODE_BAD_FIELD", "a line is not text");
+      else into.log(entityId(1), record.ingestTimeMs, severityIn(line), line, {}, "");
+    }
+  },
+};
