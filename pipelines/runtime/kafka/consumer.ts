@@ -27,13 +27,15 @@ export interface ConsumerOptions {
   /** It has lost its group and will be back. */
   readonly onTrouble?: (error: PipelineError) => void;
   /** It will not be back: refused, not merely away. */
-  readonly onEnd: (error: PipelineError) => void;
+  readonly onEnd: (error: PipelineError, cause: unknown) => void;
 }
 
 const AGAIN_MS = 500;
 const LONGEST_MS = 5000;
-/** Refusals in a row that count as final: a broker that is starting refuses for a moment. */
+/** Refusals without a batch between that count as final: a broker that is starting refuses for a moment. */
 const REFUSALS = 10;
+/** What is there will not change by asking again. */
+const FINAL: readonly string[] = ["KAFKA_BAD_BATCH", "LIMIT_BYTES"];
 
 /** Resolves once it has joined. Only committed records, nothing committed by itself. */
 export async function lastingConsumer(options: ConsumerOptions): Promise<LastingConsumer> {
@@ -42,6 +44,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
   let closing = false;
   let wake = () => {};
   let closed: Promise<void> | undefined;
+  let refusals = 0;
   /** By broker: when the fetch under way began, and when the last that was answered had begun. */
   const fetching = new Map<number, number>();
   const answered = new Map<number, number>();
@@ -80,12 +83,16 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       allowAutoTopicCreation: false,
       retry: { ...RETRY, restartOnFailure: async () => false },
     });
-    let crash: (error: Error) => void = () => {};
+    let crash: Error | undefined;
+    let crashes: (error: Error) => void = () => {};
     const crashed = new Promise<never>((_, reject) => {
-      crash = reject;
+      crashes = reject;
     });
     crashed.catch(() => {});
-    consumer.on(consumer.events.CRASH, ({ payload }) => crash(payload.error));
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      crash ??= payload.error;
+      crashes(crash);
+    });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (closing) return;
       current = consumer;
@@ -113,9 +120,14 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
-        eachBatch: options.eachBatch,
+        eachBatch: (payload) => {
+          refusals = 0;
+          return options.eachBatch(payload);
+        },
       });
       return await crashed;
+    } catch (error) {
+      throw crash ?? error; // what is thrown after a crash is only its echo
     } finally {
       if (current === consumer) current = undefined;
       // Leaves the group where it can; a broker that is away is not waited for.
@@ -123,7 +135,6 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
     }
   };
 
-  let refusals = 0;
   let hasJoined = false;
   let last: PipelineError | undefined;
   let settle: (error?: PipelineError) => void = () => {};
@@ -140,16 +151,16 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       try {
         await live(() => {
           hasJoined = true;
-          lives = refusals = 0;
+          lives = 0;
           settle();
         });
       } catch (cause) {
         if (closing) return;
         last = failed(where, cause);
         refusals = last.retriable ? 0 : refusals + 1;
-        if (refusals > (hasJoined ? REFUSALS : 3)) {
+        if (!last.retriable && (!hasJoined || FINAL.includes(last.code) || refusals > REFUSALS)) {
           settle(last);
-          options.onEnd(last);
+          options.onEnd(last, cause);
           return;
         }
         options.onTrouble?.(last);

@@ -122,7 +122,7 @@ async function startReader(
     parts.set(id, known);
     return known;
   };
-  let end: PipelineError | undefined;
+  let end: { readonly cause: unknown } | undefined;
   const consumer = await lastingConsumer({
     kafka,
     topics,
@@ -161,8 +161,8 @@ async function startReader(
       part.next = next;
       part.wake();
     },
-    onEnd: (error) => {
-      end = error;
+    onEnd: (_, cause) => {
+      end = { cause };
       for (const part of parts.values()) part.wake();
     },
   });
@@ -187,7 +187,7 @@ async function startReader(
           part.wake();
         });
       }
-      if (end) throw end;
+      if (end) throw failed(`${where}/${topic}/${partition}@${offset}`, end.cause);
       let [count, bytes] = [0, 0];
       while (count < part.records.length && (count === 0 || bytes < maxBytes))
         bytes += sizeOf(part.records[count++] as FetchedRecord);

@@ -57,7 +57,14 @@ function configOf({ bootstrap, topic, windowMs, latenessMs, commitMs }: OursOpti
   return {
     system: "bench",
     dataDir,
-    sources: [{ kind: "kafka", brokers: [bootstrap], topics: [{ name: topic.name, format }] }],
+    runtime: {
+      kind: "kafka",
+      brokers: [bootstrap],
+      prefix: `bench-${topic.name}-${process.pid}-${Date.now()}`,
+      // The load writes each instance to one partition, as the Collector does with partitioning by resource.
+      keyed: true,
+      topics: [{ name: topic.name, format }],
+    },
     windows: { window: windowMs, lateness: latenessMs },
     commit: commitMs,
   };
