@@ -211,7 +211,7 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
   beforeAll(async () => {
     Object.assign(process.env, { FW_TEST_PASSWORD: SECRET, FW_TEST_WRONG: "wrong", FW_TEST_SECRET: "s" });
     dir = mkdtempSync(join(tmpdir(), "faultwright-security-"));
-    pem = makeCertificates(dir);
+    pem = makeCertificates(dir, SECRET);
     endpoint = await tokenEndpoint();
     const login = (mechanism: string, module: string, options = "") =>
       `listener.name.login.${mechanism}.sasl.jaas.config=org.apache.kafka.common.security.${module} required ${options};`;
@@ -286,7 +286,10 @@ describe.skipIf(skipWithoutBroker())("a broker that asks who we are", () => {
     ["TLS without asking who it is", () => connection("TLS", { ssl: { rejectUnauthorized: false } })],
     [
       "mutual TLS",
-      () => connection("MUTUAL", { ssl: { caFile: pem.ca, certFile: pem.clientCert, keyFile: pem.clientKey } }),
+      () =>
+        connection("MUTUAL", {
+          ssl: { caFile: pem.ca, certFile: pem.clientCert, keyFile: pem.clientKey, keyPasswordEnv: "FW_TEST_PASSWORD" },
+        }),
     ],
     ["PLAIN", () => connection("LOGIN", { sasl: password("plain") })],
     ["SCRAM-SHA-256", () => connection("LOGIN", { sasl: password("scram-sha-256") })],
