@@ -151,7 +151,7 @@ interface Node {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Formatted, not started. */
+/** Formatted, not started. Keeps records for ever unless a topic says otherwise: those of tests are years old. */
 async function node(
   id: number,
   clusterId: string,
@@ -180,6 +180,7 @@ controller.listener.names=CONTROLLER
 log.dirs=${dataDir}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+log.retention.ms=-1
 log.retention.check.interval.ms=1000
 log.segment.delete.delay.ms=100
 ${settings.join("\n")}

@@ -12,8 +12,8 @@ export interface Certificates {
   readonly clientKey: string;
 }
 
-/** Writes PEM files into `dir` and gives their paths. */
-export function makeCertificates(dir: string): Certificates {
+/** Writes PEM files into `dir` and gives their paths; the client's key is encrypted. */
+export function makeCertificates(dir: string, keyPassword: string): Certificates {
   const at = (name: string) => join(dir, name);
   const openssl = (...args: string[]) => void execFileSync("openssl", args, { stdio: "ignore" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
@@ -27,5 +27,7 @@ export function makeCertificates(dir: string): Certificates {
   sign("server", "/CN=broker", "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
   sign("client", "/CN=faultwright", "extendedKeyUsage=clientAuth\n");
   writeFileSync(at("broker.pem"), readFileSync(at("server.key"), "utf8") + readFileSync(at("server.pem"), "utf8"));
-  return { ca: at("ca.pem"), server: at("broker.pem"), clientCert: at("client.pem"), clientKey: at("client.key") };
+  const locked = at("client-locked.key");
+  openssl("pkcs8", "-topk8", "-in", at("client.key"), "-out", locked, "-passout", `pass:${keyPassword}`);
+  return { ca: at("ca.pem"), server: at("broker.pem"), clientCert: at("client.pem"), clientKey: locked };
 }

@@ -7,8 +7,13 @@ import { BatchError, registerCodecs } from "./codecs.ts";
 import { oauthMechanism } from "./oauth.ts";
 import { envOf, fileOf, secretOf } from "./secrets.ts";
 
-/** kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction. */
-export const RETRY = { initialRetryTime: 20, retries: 8 };
+/**
+ * About 5 s. kafkajs waits a third of a second before each retry of its own by default, on the path of every transaction.
+ * All is said here: its defaults are others where NODE_ENV is test.
+ */
+export const RETRY = { initialRetryTime: 20, multiplier: 2, factor: 0.2, maxRetryTime: 1000, retries: 10 };
+/** About 25 s: a dead leader is replaced only once the controllers have missed it for 9 s. */
+export const PRODUCER_RETRY = { ...RETRY, retries: 30 };
 /** A fetch in flight holds up leaving a group for as long as this. */
 export const MAX_WAIT_MS = 200;
 
@@ -133,6 +138,14 @@ export function failed(where: string, cause: unknown): PipelineError {
     return new PipelineError("KAFKA_UNKNOWN_TOPIC", where, { detail, retriable: true, cause });
   if (chain.some((e) => UNREACHABLE.test(e.name)))
     return new PipelineError("KAFKA_UNREACHABLE", where, { detail, hint: hintOf(chain), retriable: true, cause });
+  if (chain.some((e) => e.name === "KafkaJSGroupCoordinatorNotFound"))
+    return new PipelineError("KAFKA_FAILED", where, {
+      detail,
+      // kafkajs drops the reason, which may also be that a broker has just started.
+      hint: `every broker refused to name it; for good if the right is missing: ${RIGHTS.GROUP_AUTHORIZATION_FAILED}`,
+      retriable: true,
+      cause,
+    });
   // kafkajs has given up on what could be tried again; we may not.
   const retriable = (outer.retriable ?? true) || outer.name === "KafkaJSNumberOfRetriesExceeded";
   return new PipelineError("KAFKA_FAILED", where, { detail, retriable, cause });

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
 import { PipelineError } from "../../core/errors.ts";
 import type { KafkaConnection } from "../../core/kafka-config.ts";
-import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, RETRY } from "./client.ts";
+import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, PRODUCER_RETRY, RETRY } from "./client.ts";
 import { lastingConsumer } from "./consumer.ts";
 import { headersOf } from "./headers.ts";
 import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
@@ -79,7 +79,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
             idempotent: true,
             createPartitioner: Partitioners.DefaultPartitioner,
             allowAutoTopicCreation: false,
-            retry: RETRY,
+            retry: PRODUCER_RETRY,
           }),
         );
         const messages = records.map(({ key, value, partition, timestampMs, headers }) => ({

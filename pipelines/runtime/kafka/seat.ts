@@ -3,7 +3,7 @@ import { type CompressionTypes, type Kafka, type Message, Partitioners, type Pro
 import type { Clock } from "../../core/clock.ts";
 import type { PipelineError } from "../../core/errors.ts";
 import { newestProgress, readChangelog, reread } from "./changelog.ts";
-import { failed, RETRY } from "./client.ts";
+import { failed, PRODUCER_RETRY } from "./client.ts";
 import { PROGRESS, type Produced, type Sealed, Task, type TaskStage } from "./task.ts";
 import type { Reader, Transport } from "./transport.ts";
 
@@ -163,7 +163,7 @@ export class Seat {
       transactionTimeout: Math.max(10_000, sessionMs),
       createPartitioner: Partitioners.DefaultPartitioner,
       allowAutoTopicCreation: false,
-      retry: RETRY,
+      retry: PRODUCER_RETRY,
     });
     try {
       await producer.connect(); // fences

@@ -171,7 +171,7 @@ describe.skipIf(skipWithoutBroker())("what goes wrong with Kafka", () => {
       const wrong = { ...config, sources: [{ ...config.sources[0], topics: [{ name: "again", format: "jsnol" }] }] };
       await expect(
         stream({ config: wrong as typeof config, clock: systemClock, log: pino({ level: "silent" }) }),
-      ).rejects.toThrow(/CONFIG_INVALID at format of topic again: .*no decoder jsnol .*there are .*jsonl/);
+      ).rejects.toThrow(/CONFIG_INVALID at format of again: .*no decoder jsnol .*there are .*jsonl/);
     } finally {
       rmSync(dir, { recursive: true });
     }
