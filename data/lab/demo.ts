@@ -19,6 +19,8 @@ export interface DemoOptions {
   readonly json?: boolean;
   readonly keep?: string;
   readonly quietSeconds?: number;
+  /** All signals through Kafka, two workers, one of them killed on the way: on these brokers, or (true) on one of its own. */
+  readonly kafka?: string | true;
 }
 
 const BASELINE_MS = 60_000;
@@ -29,6 +31,9 @@ const TOKEN_ENV = "FAULTWRIGHT_SUPERVISOR_TOKEN";
 const pause = (ms: number) => new Promise((r) => setTimeout(r, ms));
 const cliPath = () =>
   new URL(`../../pipelines/cli/main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
+/** Part of a checkout, not of the package. */
+const BROKER = new URL("../../test/broker/broker.ts", import.meta.url);
+const BROKER_LIMIT_MS = 180_000;
 
 /** Asks until there is an answer, or the limit is up. */
 async function until<T>(limitMs: number, ask: () => Promise<T | undefined>, everyMs = 250): Promise<T | undefined> {
@@ -84,14 +89,28 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   process.once("SIGINT", interrupted);
   process.once("SIGTERM", interrupted);
   try {
+    const startBroker = async (tell: (text: string) => void): Promise<string> => {
+      tell("Starting a Kafka broker (Java 17; the first time Maven fetches it) ...");
+      const child = fork(BROKER, [], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+      children.push(child);
+      child.stderr?.resume();
+      let out = "";
+      child.stdout?.on("data", (d) => {
+        out += d;
+      });
+      const address = await until(BROKER_LIMIT_MS, async () => {
+        if (child.exitCode !== null) throw new Error("gone");
+        return /^\S+:\d+$/m.exec(out)?.[0];
+      });
+      if (!address) throw new Error("no Kafka broker: npm run kafka says why; or name one with --kafka host:port");
+      return address;
+    };
     say("Starting five services, a load generator, the host agent and the pipeline ...");
     const port = await freePort();
     const otlpEndpoint = `http://127.0.0.1:${port}`;
     lab = await startLab({ otlpEndpoint, dir: join(dir, "lab"), seed });
     const config = {
       system: "demo",
-      dataDir,
-      sources: [{ kind: "otlp-http", port }],
       windows: { window: "1s", lateness: "2s", forget: "2m" },
       incidents: { quiet: "8s", reopen: "30s" },
       recover: {
@@ -102,9 +121,36 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         cooldown: "5s",
       },
     };
-    const configPath = join(dir, "pipeline.yaml");
-    await writeFile(configPath, stringify(config));
-    const pipeline = cli(["run", "--config", configPath, "--log-level", "info"], { [TOKEN_ENV]: lab.control.token });
+    const token = lab.control.token;
+    const run = async (name: string, own: object) => {
+      const configPath = join(dir, `${name}.yaml`);
+      await writeFile(configPath, stringify({ ...config, dataDir: join(dir, name), ...own }));
+      return cli(["run", "--config", configPath, "--log-level", "info"], { [TOKEN_ENV]: token });
+    };
+    const sources = [{ kind: "otlp-http", port }];
+    const workers: ChildProcess[] = [];
+    let pipeline: ChildProcess;
+    if (options.kafka === undefined) pipeline = await run("pipeline", { sources });
+    else {
+      const brokers = options.kafka === true ? [await startBroker(say)] : options.kafka.split(",");
+      const runtime = {
+        kind: "kafka",
+        brokers,
+        prefix: `demo-${Date.now()}`,
+        intake: true,
+        partitions: 2,
+        session: "6s",
+      };
+      // One that only receives and shows, and two that do the work.
+      pipeline = await run("pipeline", { sources, runtime: { ...runtime, stages: [] } });
+      const started = async () => JSON.parse(await readFile(join(dataDir, "endpoint.json"), "utf8")) as object;
+      if (!(await until(60_000, started))) throw new Error("the receiving process did not start");
+      for (const name of ["worker-1", "worker-2"]) {
+        const worker = await run(name, { runtime, api: { port: 0 } });
+        worker.stderr?.resume();
+        workers.push(worker);
+      }
+    }
     let log = "";
     pipeline.stderr?.on("data", (d) => {
       log = (log + d).slice(-20_000);
@@ -147,6 +193,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const falseBefore = (await get<Incident[]>("/api/incidents")).length;
     const choice = pickFault(seed, options.fault);
     const injected = await lab.inject(choice);
+    let killed: { pid: number; atMs: number } | undefined;
+    const [victim] = workers;
+    if (victim?.pid) {
+      await pause(1000);
+      victim.kill("SIGKILL");
+      killed = { pid: victim.pid, atMs: Date.now() };
+      say(`kill -9 of worker ${victim.pid}: the other one takes over its tasks.`);
+    }
     say("Something just broke. Waiting for the pipeline to notice ...");
     const found = await until(DETECT_LIMIT_MS, async () => (await incidentsSince(injected.atMs)).at(-1));
     let repair: Action | undefined;
@@ -193,6 +247,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         pipelinePeakRssBytes: rssBytes,
       },
       seed,
+      ...(killed ? { killedWorker: killed } : {}),
     };
     const ok = rank >= 1 && rank <= 3 && verified;
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -12,6 +12,10 @@ export function demoCommand(): Command {
       if (!Number.isInteger(n)) throw new InvalidArgumentError("give an integer");
       return n;
     })
+    .option(
+      "--kafka [brokers]",
+      "send all signals through Kafka to two workers, and kill one of them: host:port,... or a broker started here",
+    )
     .option("--json", "print one JSON object at the end")
     .option("--keep <dir>", "keep journal, store and report in this directory")
     .option("--quiet-seconds <n>", "with --fault none: how long to watch", Number, 600)

@@ -74,11 +74,14 @@ const onKafka = kafkaConnection.extend({
     .optional()
     .describe("Tasks of the features stage; by default the most partitions that a topic has."),
   replication: z.number().int().positive().default(1).describe("Of our own topics; 3 on a cluster of three or more."),
+  intake: z
+    .boolean()
+    .optional()
+    .describe("Take in too what arrives over OTLP/HTTP, here or at other processes; by default where it arrives here."),
   stages: z
     .array(z.enum(["route", "features", "incidents", "act"]))
-    .min(1)
     .default(["route", "features", "incidents", "act"])
-    .describe("That this process takes part in."),
+    .describe("That this process takes part in; none: it only receives and shows."),
   session: duration.default(30_000).describe("A process that is silent for this long loses its tasks."),
   state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),
 });
@@ -157,7 +160,9 @@ export const configSchema = shape.transform((config, context) => {
   if (config.runtime.kind === "kafka") {
     if (sources.some((s) => s.kind !== "otlp-http"))
       fault(["sources"], "on runtime kafka, topics stand under runtime.topics; the only other source is otlp-http");
-    if (sources.length + config.runtime.topics.length === 0) fault(["runtime", "topics"], "name at least one topic");
+    const intake = config.runtime.intake ?? sources.length > 0;
+    if (sources.length > 0 && !intake) fault(["runtime", "intake"], "what otlp-http receives would be read by nobody");
+    if (!intake && config.runtime.topics.length === 0) fault(["runtime", "topics"], "name at least one topic");
   } else if (sources.length === 0) fault(["sources"], "name at least one source");
   return { ...config, sources };
 });

@@ -20,6 +20,8 @@ import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
 import { startWorker, type WorkerOptions } from "./worker.ts";
 
+const TAKE_OVER_MS = 2000;
+
 /** @throws PipelineError when the data directory is in use, or brokers, topics or rights are not as they must be */
 export async function kafkaStream({
   config,
@@ -33,7 +35,15 @@ export async function kafkaStream({
     for (const c of closers.splice(0)) await c().catch((error) => log.error({ err: error }, "close"));
   };
   try {
-    const worker = await startWorker({ config, clock, log });
+    let takeOver = () => {};
+    const worker = await startWorker({
+      config,
+      clock,
+      log,
+      onEvent: (stage, { kind }) => {
+        if (stage === "act" && (kind === "restored" || kind === "kept")) takeOver();
+      },
+    });
     closers.unshift(() => worker.stop());
     const { names } = worker;
     const transport = kafkajsTransport(config.runtime);
@@ -106,6 +116,14 @@ export async function kafkaStream({
       },
     });
     closers.unshift(() => view.stop());
+    takeOver = () => {
+      // What the process before us had begun is looked at once the outputs have been read up to here.
+      setTimeout(async () => {
+        const known = (await store.latest("actions", { limit: 1000 })).map((r) => JSON.parse(r.value) as Action);
+        if (ours()) await acting?.recoverUnfinished(await store.auditTrail(), known);
+      }, TAKE_OVER_MS).unref();
+    };
+    if (ours()) takeOver();
 
     const otlp = config.sources.find((s) => s.kind === "otlp-http");
     const token = randomBytes(24).toString("base64url");

@@ -49,7 +49,8 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
     await transport.close();
   };
   try {
-    const plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
+    const intake = runtime.intake ?? config.sources.length > 0;
+    const plan = await planOf(transport, inputs, runtime, intake);
     const admin = kafka.admin();
     try {
       await admin.connect();
@@ -58,7 +59,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
     } finally {
       await admin.disconnect();
     }
-    if (config.sources.length > 0) inputs.push({ topic: names.intake, format: undefined });
+    if (intake) inputs.push({ topic: names.intake, format: undefined });
     const origins = inputs.flatMap(({ topic }) =>
       Array.from({ length: plan.sizes.get(topic) ?? plan.route }, (_, p) => `${topic}/${p}`),
     );
@@ -151,7 +152,7 @@ async function planOf(
   transport: ReturnType<typeof kafkajsTransport>,
   inputs: readonly Input[],
   runtime: OnKafka,
-  intake: string | undefined,
+  intake: boolean,
 ): Promise<Plan> {
   const sizes = new Map<string, number>();
   for (const { topic } of inputs) sizes.set(topic, (await transport.offsets(topic)).size);
@@ -164,8 +165,8 @@ async function planOf(
       hint: "partition p of all of them is one task; leave keyed out to have them sorted by entity",
     });
   // One partition holds every entity, whoever wrote it.
-  const routed = !(runtime.keyed && intake === undefined) && !(features === 1 && even);
-  return { routed, sizes, route: most, features };
+  const routed = !(runtime.keyed && !intake) && !(features === 1 && even);
+  return { routed, sizes, route: intake ? Math.max(most, features) : most, features };
 }
 
 function logEvent(log: Logger, stage: StageName, event: GroupEvent): void {

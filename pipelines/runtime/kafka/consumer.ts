@@ -30,6 +30,8 @@ export interface ConsumerOptions {
   readonly onEnd: (error: PipelineError, cause: unknown) => void;
 }
 
+const FETCH_BYTES = 1024 * 1024;
+const LEAST_FETCH_BYTES = 16 * 1024;
 const AGAIN_MS = 500;
 const LONGEST_MS = 5000;
 /** Refusals without a batch between that count as final: a broker that is starting refuses for a moment. */
@@ -77,8 +79,10 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
 
   /** One life: resolves with the error that ended it; `joined` is told at most once a life. */
   const live = async (joined: () => void): Promise<never> => {
+    const { maxBytesPerPartition = FETCH_BYTES } = options.config;
     const consumer = kafka.consumer({
       ...options.config,
+      maxBytesPerPartition: Math.max(LEAST_FETCH_BYTES, maxBytesPerPartition >> halvings),
       readUncommitted: false,
       allowAutoTopicCreation: false,
       retry: { ...RETRY, restartOnFailure: async () => false },
@@ -136,6 +140,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
   };
 
   let hasJoined = false;
+  let halvings = 0;
   let last: PipelineError | undefined;
   let settle: (error?: PipelineError) => void = () => {};
   const first = new Promise<void>((resolve, reject) => {
@@ -157,6 +162,11 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       } catch (cause) {
         if (closing) return;
         last = failed(where, cause);
+        // kafkajs spreads the records of an answer over the stack: some hundred thousand small ones are too many for it.
+        if (isOverflow(cause)) {
+          halvings += 1;
+          continue;
+        }
         refusals = last.retriable ? 0 : refusals + 1;
         if (!last.retriable && (!hasJoined || FINAL.includes(last.code) || refusals > REFUSALS)) {
           settle(last);
@@ -184,6 +194,12 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
   } finally {
     clearTimeout(timer);
   }
+}
+
+function isOverflow(cause: unknown): boolean {
+  for (let e = cause; e instanceof Error; e = e.cause)
+    if (e instanceof RangeError || /Maximum call stack/.test(e.message)) return true;
+  return false;
 }
 
 /** Where the fetch of a batch began; kafkajs does not tell it in its types. */

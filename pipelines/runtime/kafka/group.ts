@@ -43,7 +43,7 @@ export interface Group {
 
 /** Outputs that wait for a commit, bytes: more make it due at once. */
 const PENDING_BYTES = 16 * 1024 * 1024;
-const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_BYTES = 1024 * 1024;
 const MAX_WAIT_MS = 100;
 const TIMER_MS = 50;
 const JOIN_MS = 60_000;
@@ -163,7 +163,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       groupId,
       maxWaitTimeInMs: MAX_WAIT_MS,
       maxBytesPerPartition: FETCH_BYTES,
-      maxBytes: 4 * FETCH_BYTES,
+      maxBytes: 8 * FETCH_BYTES,
       sessionTimeout: sessionMs,
       rebalanceTimeout: sessionMs,
       heartbeatInterval: Math.max(100, Math.min(3000, sessionMs / 4)),
