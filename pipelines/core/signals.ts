@@ -147,6 +147,11 @@ export class SignalSink {
     return id;
   }
 
+  /** An entity that `entity` has given before, heard again; `version` as its resource told. */
+  entityAgain(id: number, version: string | undefined): void {
+    if (version !== undefined) this.#seeVersion(id, version);
+  }
+
   /** Interns a series; -1 (rows counted as rejected) when an attribute is too long or a limit is reached. */
   series(
     entityId: number,

@@ -87,9 +87,11 @@ export function detector(tables: Tables, options: DetectOptions) {
   const odd = {
     at: new Uint32Array(ROWS),
     slots: new Uint32Array(ROWS),
-    raw: banks.map(columnOf),
+    raw: columnOf(),
     ps: banks.map(columnOf),
     p: columnOf(),
+    /** Decimal orders of improbability. */
+    gain: columnOf(),
   };
 
   const room = (need: number) => {
@@ -161,12 +163,20 @@ export function detector(tables: Tables, options: DetectOptions) {
   /** Fills `all` from rows [from, from + n) of the window. */
   const gather = (w: WindowBatch, from: number, n: number) => {
     const { slots, values } = all;
+    const { seriesIds, value } = w;
+    let known = slotOf;
+    let state = own;
     for (let k = 0; k < n; k++) {
-      const id = w.seriesIds[from + k]!;
-      const slot = (slotOf[id] || newSlot(id) + 1) - 1;
+      const id = seriesIds[from + k]!;
+      let slot = (known[id] ?? 0) - 1;
+      if (slot < 0) {
+        slot = newSlot(id);
+        known = slotOf;
+        state = own;
+      }
       slots[k] = slot;
       dirty[slot >>> 8] = 1; // BLOCK is 2 ** 8
-      values[k] = w.value[from + k]! / own[slot * 4]!;
+      values[k] = value[from + k]! / state[slot * 4]!;
     }
   };
 
@@ -185,53 +195,64 @@ export function detector(tables: Tables, options: DetectOptions) {
   /** Settles the rows that are surely usual; the number of the others, which `odd.at` then lists. */
   const settleUsual = (n: number): number => {
     const { slots, inverse } = all;
+    const { at: rows } = odd;
+    const state = own;
     const least = +calm;
     const memory = +MEMORY;
     const none = +NO_EVIDENCE;
     let m = 0;
     for (let k = 0; k < n; k++) {
       const at = slots[k]! * 4;
-      const evidence = own[at + 1]!;
+      const evidence = state[at + 1]!;
       if (!(inverse[k]! <= 0 && evidence < least)) {
-        odd.at[m++] = k;
+        rows[m++] = k;
         continue;
       }
-      if (evidence !== 0) {
-        const left = evidence * memory;
-        own[at + 1] = left < none ? 0 : left;
-        if (left < 1) own[at + 3] = 0;
-      }
-      own[at + 2] = 0;
+      const left = evidence * memory;
+      state[at + 1] = left < none ? 0 : left;
+      state[at + 2] = 0;
+      if (left < 1) state[at + 3] = 0;
     }
     return m;
   };
 
-  /** Exact tail probabilities of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
+  /** Exact tail probabilities and evidence of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
   const weighOdd = (m: number) => {
     for (let j = 0; j < m; j++) odd.slots[j] = all.slots[odd.at[j]!]!;
     const slots = odd.slots.subarray(0, m);
     const ps: Float64Array[] = [];
-    for (const [b, { tail }] of banks.entries()) {
+    for (let b = 0; b < banks.length; b++) {
       const from = b === cusum ? all.asked : all.raw[b]!;
-      for (let j = 0; j < m; j++) odd.raw[b]![j] = from[odd.at[j]!]!;
+      const raw = odd.raw.subarray(0, m);
+      for (let j = 0; j < m; j++) raw[j] = from[odd.at[j]!]!;
       ps.push(odd.ps[b]!.subarray(0, m));
-      tail.score(slots, odd.raw[b]!.subarray(0, m), ps[b]!);
+      banks[b]!.tail.score(slots, raw, ps[b]!);
     }
-    harmonicMean(ps, odd.p.subarray(0, m));
+    const { p, gain } = odd;
+    harmonicMean(ps, p.subarray(0, m));
+    const state = own;
     for (let j = 0; j < m; j++) {
+      const found = p[j]!;
+      const chance = found < 1 ? (found > 1e-30 ? found : 1e-30) : 1; // NaN: nobody has an opinion
+      p[j] = chance;
+      const orders = -Math.log10(chance);
+      gain[j] = orders;
       const slot = slots[j]!;
-      const found = odd.p[j]!;
-      const p = Number.isNaN(found) ? 1 : Math.min(1, Math.max(found, 1e-30));
-      odd.p[j] = p;
       // What is odd stays out, unless it has stayed odd for so long that it is the new normal.
       const isOdd =
-        p < GUARD_P || open.has(idOf[slot]!) || own[slot * OWN + 1]! * MEMORY - Math.log10(p) >= GUARD_EVIDENCE;
-      const frozen = isOdd ? own[slot * OWN + 2]! + 1 : 0;
-      own[slot * OWN + 2] = frozen;
-      if (frozen === 0 || frozen > options.freezeWindows) continue;
+        chance < GUARD_P ||
+        state[slot * 4 + 1]! * MEMORY + orders >= GUARD_EVIDENCE ||
+        (open.size > 0 && open.has(idOf[slot]!));
+      if (!isOdd) {
+        state[slot * 4 + 2] = 0;
+        continue;
+      }
+      const frozen = state[slot * 4 + 2]! + 1;
+      state[slot * 4 + 2] = frozen;
+      if (frozen > options.freezeWindows) continue;
       const k = odd.at[j]!;
       all.values[k] = Number.NaN;
-      for (const column of all.raw) column[k] = Number.NaN;
+      for (let b = 0; b < banks.length; b++) all.raw[b]![k] = Number.NaN;
     }
   };
 
@@ -239,33 +260,33 @@ export function detector(tables: Tables, options: DetectOptions) {
   const judge = (w: WindowBatch, from: number, m: number, heard: Set<number>, out: Anomaly[]) => {
     for (let j = 0; j < m; j++) {
       const slot = odd.slots[j]!;
-      const id = idOf[slot]!;
-      const pNow = odd.p[j]!;
-      const value = w.value[from + odd.at[j]!]!;
-      const gain = Math.min(WINDOW_CAP, -Math.log10(pNow));
+      const gain = Math.min(WINDOW_CAP, odd.gain[j]!);
       const evidence = own[slot * OWN + 1]! * MEMORY + (gain > LEAST_GAIN ? gain : 0);
       own[slot * OWN + 1] = evidence;
       if (gain > 2 && own[slot * OWN + 3] === 0) own[slot * OWN + 3] = w.startMs;
-      const known = open.get(id);
-      if (!known && evidence >= options.openEvidence) {
+      const id = idOf[slot]!;
+      const known = open.size > 0 ? open.get(id) : undefined;
+      if (!known && evidence < options.openEvidence) {
+        if (evidence < 1) own[slot * OWN + 3] = 0;
+        continue;
+      }
+      const pNow = odd.p[j]!;
+      const value = w.value[from + odd.at[j]!]!;
+      heard.add(id);
+      if (!known) {
         const anomaly = record(slot, w, value, pNow, j);
         open.set(id, { anomaly, emittedP: pNow });
         changed.add(id);
-        heard.add(id);
         out.push(anomaly);
-      } else if (known) {
-        heard.add(id);
-        if (pNow < known.anomaly.p) {
-          const { id: anomalyId, startMs, detectedMs } = known.anomaly;
-          known.anomaly = { ...record(slot, w, value, pNow, j), id: anomalyId, startMs, detectedMs };
-          changed.add(id);
-          if (pNow < known.emittedP / 100) {
-            known.emittedP = pNow;
-            out.push(known.anomaly);
-          }
+      } else if (pNow < known.anomaly.p) {
+        const { id: anomalyId, startMs, detectedMs } = known.anomaly;
+        known.anomaly = { ...record(slot, w, value, pNow, j), id: anomalyId, startMs, detectedMs };
+        changed.add(id);
+        if (pNow < known.emittedP / 100) {
+          known.emittedP = pNow;
+          out.push(known.anomaly);
         }
       }
-      if (evidence < 1 && !known) own[slot * OWN + 3] = 0;
     }
   };
 

@@ -1,110 +1,141 @@
+import { grown } from "../core/interning.ts";
 import type { WindowBatch } from "../core/records.ts";
 import { bytesOf, float64Of } from "../core/stage.ts";
 
-const grow = (a: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
-  const b = new Float64Array(a.length * 2);
-  b.set(a);
-  return b;
-};
+/** Doubles a row: series id, sum, count, min, max. The first double of the array is the window's end. */
+const ROW = 5;
+/** Fewer rows than one in so many ids are put in order by sorting, more by walking over all ids. */
+const SPARSE = 16;
+
+/** Arrays of a closed window, for the next one: a window of a million series is 44 MB, needed anew every few seconds. */
+export class WindowArrays {
+  #free: { rows: Float64Array<ArrayBuffer>; rowOf: Int32Array<ArrayBuffer> }[] = [];
+
+  take(): { rows: Float64Array<ArrayBuffer>; rowOf: Int32Array<ArrayBuffer> } {
+    return this.#free.pop() ?? { rows: new Float64Array(1 + 64 * ROW), rowOf: new Int32Array(256) };
+  }
+  /** `rowOf` must be all zero. */
+  give(rows: Float64Array<ArrayBuffer>, rowOf: Int32Array<ArrayBuffer>): void {
+    if (this.#free.length < 2) this.#free.push({ rows, rowOf });
+  }
+}
 
 /** Aggregates of one window [startMs, endMs): a row for each series that had a value. O(1) a value. */
 export class OpenWindow {
   readonly startMs: number;
   readonly endMs: number;
   dirty = true;
-  #rowOf = new Map<number, number>();
-  #ids: number[] = [];
-  #sum = new Float64Array(256);
-  #count = new Float64Array(256);
-  #min = new Float64Array(256);
-  #max = new Float64Array(256);
+  readonly #arrays: WindowArrays;
+  #rows: Float64Array<ArrayBuffer>;
+  /** Row + 1 of each series, 0 for none. */
+  #rowOf: Int32Array<ArrayBuffer>;
+  #count = 0;
 
-  constructor(startMs: number, endMs: number) {
+  constructor(startMs: number, endMs: number, arrays = new WindowArrays()) {
     this.startMs = startMs;
     this.endMs = endMs;
+    this.#arrays = arrays;
+    const { rows, rowOf } = arrays.take();
+    this.#rows = rows;
+    this.#rowOf = rowOf;
+    rows[0] = endMs;
   }
 
   add(seriesId: number, value: number): void {
     this.dirty = true;
-    const row = this.#rowOf.get(seriesId);
-    if (row !== undefined) {
-      this.#sum[row] = (this.#sum[row] as number) + value;
-      this.#count[row] = (this.#count[row] as number) + 1;
-      if (value < (this.#min[row] as number)) this.#min[row] = value;
-      if (value > (this.#max[row] as number)) this.#max[row] = value;
+    const row = seriesId < this.#rowOf.length ? (this.#rowOf[seriesId] as number) : 0;
+    if (row === 0) {
+      this.#insert(seriesId, value);
       return;
     }
-    const i = this.#ids.length;
-    if (i >= this.#sum.length) {
-      this.#sum = grow(this.#sum);
-      this.#count = grow(this.#count);
-      this.#min = grow(this.#min);
-      this.#max = grow(this.#max);
-    }
-    this.#rowOf.set(seriesId, i);
-    this.#ids.push(seriesId);
-    this.#sum[i] = this.#min[i] = this.#max[i] = value;
-    this.#count[i] = 1;
+    const rows = this.#rows;
+    const at = row * 5 - 4;
+    rows[at + 1] = (rows[at + 1] as number) + value;
+    rows[at + 2] = (rows[at + 2] as number) + 1;
+    if (value < (rows[at + 3] as number)) rows[at + 3] = value;
+    if (value > (rows[at + 4] as number)) rows[at + 4] = value;
   }
 
-  /** Rows by series id, so that the batch does not tell in which order values came. */
+  #insert(seriesId: number, value: number): void {
+    const at = 1 + this.#count * ROW;
+    if (at + ROW > this.#rows.length) this.#rows = grown(this.#rows, at + ROW);
+    if (seriesId >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, seriesId + 1);
+    this.#count += 1;
+    this.#rowOf[seriesId] = this.#count;
+    const rows = this.#rows;
+    rows[at] = seriesId;
+    rows[at + 1] = value;
+    rows[at + 2] = 1;
+    rows[at + 3] = value;
+    rows[at + 4] = value;
+  }
+
+  /** Rows by series id, so that the batch does not tell in which order values came. The window ends here. */
   close(): WindowBatch {
-    const n = this.#ids.length;
-    const order = Uint32Array.from({ length: n }, (_, i) => i).sort(
-      (a, b) => (this.#ids[a] as number) - (this.#ids[b] as number),
-    );
+    const n = this.#count;
+    const rows = this.#rows;
+    const order = this.#inOrder();
     const seriesIds = new Uint32Array(n);
     const value = new Float64Array(n);
     const count = new Float64Array(n);
     const min = new Float64Array(n);
     const max = new Float64Array(n);
     for (let k = 0; k < n; k++) {
-      const i = order[k] as number;
-      seriesIds[k] = this.#ids[i] as number;
-      count[k] = this.#count[i] as number;
-      min[k] = this.#min[i] as number;
-      max[k] = this.#max[i] as number;
+      const at = 1 + (order[k] as number) * 5;
+      const times = rows[at + 2] as number;
+      const low = rows[at + 3] as number;
+      const high = rows[at + 4] as number;
       // A sum of huge values may overflow where their mean does not.
-      const mean = (this.#sum[i] as number) / (count[k] as number);
-      value[k] = Number.isFinite(mean) ? mean : ((min[k] as number) + (max[k] as number)) / 2;
+      const mean = (rows[at + 1] as number) / times;
+      seriesIds[k] = rows[at] as number;
+      value[k] = Number.isFinite(mean) ? mean : (low + high) / 2;
+      count[k] = times;
+      min[k] = low;
+      max[k] = high;
     }
+    this.#arrays.give(this.#rows, this.#rowOf);
+    this.#count = 0;
     return { startMs: this.startMs, endMs: this.endMs, length: n, seriesIds, value, count, min, max };
   }
 
-  save(): Uint8Array {
-    const n = this.#ids.length;
-    const all = new Float64Array(1 + 5 * n);
-    all[0] = this.endMs;
-    for (let i = 0; i < n; i++)
-      all.set(
-        [
-          this.#ids[i] as number,
-          this.#sum[i] as number,
-          this.#count[i] as number,
-          this.#min[i] as number,
-          this.#max[i] as number,
-        ],
-        1 + 5 * i,
-      );
-    return bytesOf(all);
+  /** Row numbers by series id; clears the map of rows. */
+  #inOrder(): Uint32Array {
+    const n = this.#count;
+    const rows = this.#rows;
+    const rowOf = this.#rowOf;
+    const order = new Uint32Array(n);
+    if (n * SPARSE < rowOf.length) {
+      for (let row = 0; row < n; row++) order[row] = rows[1 + row * ROW] as number;
+      order.sort();
+      for (let k = 0; k < n; k++) {
+        const id = order[k] as number;
+        order[k] = (rowOf[id] as number) - 1;
+        rowOf[id] = 0;
+      }
+      return order;
+    }
+    for (let id = 0, k = 0; k < n; id++) {
+      const row = rowOf[id] as number;
+      if (row === 0) continue;
+      order[k++] = row - 1;
+      rowOf[id] = 0;
+    }
+    return order;
   }
 
-  static load(startMs: number, bytes: Uint8Array): OpenWindow {
+  save(): Uint8Array {
+    return bytesOf(this.#rows.subarray(0, 1 + this.#count * ROW));
+  }
+
+  static load(startMs: number, bytes: Uint8Array, arrays?: WindowArrays): OpenWindow {
     const all = float64Of(bytes);
-    const w = new OpenWindow(startMs, all[0] as number);
-    for (let at = 1, i = 0; at < all.length; at += 5, i++) {
-      while (i >= w.#sum.length) {
-        w.#sum = grow(w.#sum);
-        w.#count = grow(w.#count);
-        w.#min = grow(w.#min);
-        w.#max = grow(w.#max);
-      }
-      w.#ids.push(all[at] as number);
-      w.#rowOf.set(all[at] as number, i);
-      w.#sum[i] = all[at + 1] as number;
-      w.#count[i] = all[at + 2] as number;
-      w.#min[i] = all[at + 3] as number;
-      w.#max[i] = all[at + 4] as number;
+    const w = new OpenWindow(startMs, all[0] as number, arrays);
+    w.#rows = grown(w.#rows, all.length);
+    w.#rows.set(all);
+    for (let at = 1; at < all.length; at += ROW) {
+      const id = all[at] as number;
+      w.#rowOf = grown(w.#rowOf, id + 1);
+      w.#rowOf[id] = ++w.#count;
     }
     w.dirty = false;
     return w;

@@ -1,6 +1,8 @@
 /** Cumulative counts become rates, bucket counts become quantiles. */
+
+import { grown } from "../core/interning.ts";
 import type { HistogramBatch } from "../core/records.ts";
-import { bytesOf, float64Of, type PutChunk, type Stateful } from "../core/stage.ts";
+import { bytesOf, float64Of, type PutChunk, type Stateful, uint32Of } from "../core/stage.ts";
 import { SERIES_KINDS, type Tables } from "../core/tables.ts";
 
 /** Takes a sample of a (gauge-like) series at an event time. */
@@ -12,74 +14,91 @@ const HISTOGRAM = SERIES_KINDS.indexOf("histogram");
 /**
  * Counters to rates per second. A rate is the increment since the point before, over the time since then, so that
  * scrape jitter does not show. A value that falls, or a newer `startMs`, is a reset: the count began again at zero.
- * Out-of-order and repeated points are left out. Memory: 24 bytes a series.
+ * Out-of-order and repeated points are left out. Memory: 32 bytes a counter and 4 a series of any kind.
  */
 export function counterRates(tables: Tables): Stateful & {
-  add(seriesId: number, timeMs: number, startMs: number, value: number, emit: AddSample): void;
+  /** Takes a point; gives the series that its rate belongs to, the rate itself in `rate`, or -1 for none. */
+  add(seriesId: number, timeMs: number, startMs: number, value: number): number;
+  rate: number;
 } {
-  let time = new Float64Array(BLOCK);
-  let last = new Float64Array(BLOCK);
-  let start = new Float64Array(BLOCK);
-  let derived = new Int32Array(BLOCK).fill(-2);
+  /** A row a counter: time, value and start of its last point. */
+  let rows = new Float64Array(0);
+  let counters = 0;
+  /** Counter + 1 of each series, 0 for none; and what belongs to each counter. */
+  let counterOf = new Int32Array(BLOCK);
+  let seriesOf = new Uint32Array(0);
+  /** Series of the rate, + 2; 0 for not yet asked, 1 for none. */
+  let derived = new Int32Array(0);
   const dirty = new Set<number>();
-  const room = (id: number) => {
-    if (id < time.length) return;
-    const n = Math.max(id + 1, time.length * 2);
-    const g = (a: Float64Array) => {
-      const b = new Float64Array(Math.ceil(n / BLOCK) * BLOCK);
-      b.set(a);
-      return b;
-    };
-    time = g(time);
-    last = g(last);
-    start = g(start);
-    const d = new Int32Array(time.length).fill(-2);
-    d.set(derived);
-    derived = d;
+  const place = (counter: number, id: number) => {
+    const need = Math.ceil((counter + 1) / BLOCK) * BLOCK;
+    rows = grown(rows, need * 3);
+    seriesOf = grown(seriesOf, need);
+    derived = grown(derived, need);
+    counterOf = grown(counterOf, id + 1);
+    counterOf[id] = counter + 1;
+    seriesOf[counter] = id;
+    counters = Math.max(counters, counter + 1);
   };
-  const rateSeries = (id: number): number => {
-    if ((derived[id] as number) !== -2) return derived[id] as number;
+  const rateSeries = (counter: number): number => {
+    const known = derived[counter] as number;
+    if (known !== 0) return known - 2;
+    const id = seriesOf[counter] as number;
     const s = tables.seriesAt(id);
     if (!s) return -1;
     const unit = s.unit === "" || s.unit === "1" ? "1/s" : `${s.unit}/s`;
     const out = tables.internDerived(id, `${s.metric}.rate`, unit);
-    derived[id] = out;
+    derived[counter] = out + 2;
     return out;
   };
+  let lastDirty = -1;
   return {
-    add(id, timeMs, startMs, value, emit) {
-      room(id);
-      const t0 = time[id] as number;
-      if (timeMs <= t0) return;
-      const v0 = last[id] as number;
-      const restarted = value < v0 || (startMs > 0 && (start[id] as number) > 0 && startMs > (start[id] as number));
-      time[id] = timeMs;
-      last[id] = value;
-      start[id] = startMs;
-      dirty.add(Math.floor(id / BLOCK));
-      if (t0 === 0) return;
-      const out = rateSeries(id);
-      if (out >= 0) emit(out, timeMs, ((restarted ? value : value - v0) * 1000) / (timeMs - t0));
+    /** Rate of the last point given to `add`. */
+    rate: 0,
+    add(id, timeMs, startMs, value) {
+      let counter = (id < counterOf.length ? (counterOf[id] as number) : 0) - 1;
+      if (counter < 0) {
+        counter = counters;
+        place(counter, id);
+      }
+      const at = counter * 3;
+      const state = rows;
+      const t0 = state[at] as number;
+      if (timeMs <= t0) return -1;
+      const v0 = state[at + 1] as number;
+      const start = state[at + 2] as number;
+      state[at] = timeMs;
+      state[at + 1] = value;
+      state[at + 2] = startMs;
+      const block = counter >>> 10; // BLOCK is 2 ** 10
+      if (block !== lastDirty) {
+        dirty.add(block);
+        lastDirty = block;
+      }
+      if (t0 === 0) return -1;
+      const restarted = value < v0 || (startMs > 0 && start > 0 && startMs > start);
+      this.rate = ((restarted ? value : value - v0) * 1000) / (timeMs - t0);
+      return rateSeries(counter);
     },
     snapshot(put, full = false) {
-      if (full) for (let b = 0; b * BLOCK < time.length; b++) dirty.add(b);
+      if (full) for (let b = 0; b * BLOCK < counters; b++) dirty.add(b);
       for (const b of dirty) {
-        const all = new Float64Array(3 * BLOCK);
-        all.set(time.subarray(b * BLOCK, (b + 1) * BLOCK), 0);
-        all.set(last.subarray(b * BLOCK, (b + 1) * BLOCK), BLOCK);
-        all.set(start.subarray(b * BLOCK, (b + 1) * BLOCK), 2 * BLOCK);
-        put(String(b), bytesOf(all));
+        const to = Math.min(counters, (b + 1) * BLOCK);
+        put(`rows/${b}`, bytesOf(rows.subarray(b * BLOCK * 3, to * 3)));
+        put(`series/${b}`, bytesOf(seriesOf.subarray(b * BLOCK, to)));
       }
       dirty.clear();
+      lastDirty = -1;
     },
     restore(chunks) {
       for (const [key, bytes] of chunks) {
-        const b = Number(key);
-        room((b + 1) * BLOCK - 1);
-        const all = float64Of(bytes);
-        time.set(all.subarray(0, BLOCK), b * BLOCK);
-        last.set(all.subarray(BLOCK, 2 * BLOCK), b * BLOCK);
-        start.set(all.subarray(2 * BLOCK), b * BLOCK);
+        const [part, b] = key.split("/") as [string, string];
+        const first = Number(b) * BLOCK;
+        if (part === "series") for (const [i, id] of uint32Of(bytes).entries()) place(first + i, id);
+        else {
+          rows = grown(rows, (first + BLOCK) * 3);
+          rows.set(float64Of(bytes), first * 3);
+        }
       }
     },
   };

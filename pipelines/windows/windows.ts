@@ -2,9 +2,10 @@
 import type { CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
 import type { SignalSink } from "../core/signals.ts";
 import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { COUNTER } from "../core/tables.ts";
 import { callSpans } from "./call-spans.ts";
 import { logLines } from "./log-lines.ts";
-import { OpenWindow } from "./open-window.ts";
+import { OpenWindow, WindowArrays } from "./open-window.ts";
 import { counterRates, histogramFeatures } from "./rates.ts";
 import { silence } from "./silence.ts";
 
@@ -33,6 +34,7 @@ const LONGEST_RUN_OF_EMPTY = 600;
 export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: WindowOptions) {
   const { tables } = sink;
   const open = new Map<number, OpenWindow>();
+  const arrays = new WindowArrays();
   const closedStarts: number[] = [];
   const rates = counterRates(tables);
   const histograms = histogramFeatures(tables);
@@ -49,11 +51,18 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const alive = new Set<number>();
 
   const startOf = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
+  /** Window of the row before: most rows fall in the same one. */
+  let current: OpenWindow | undefined;
   const windowAt = (timeMs: number): OpenWindow | undefined => {
+    if (current && timeMs >= current.startMs && timeMs < current.endMs) return current;
     const start = startOf(timeMs);
     if (start < nextStart) return undefined;
-    const w = open.get(start) ?? new OpenWindow(start, start + windowMs);
-    open.set(start, w);
+    let w = open.get(start);
+    if (!w) {
+      w = new OpenWindow(start, start + windowMs, arrays);
+      open.set(start, w);
+    }
+    current = w;
     return w;
   };
   const advanceClock = () => {
@@ -84,16 +93,30 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         if (w) w.add(seriesId, value);
         else late += 1;
       };
-      const p = sink.points;
-      for (let i = 0; i < p.length; i++) {
-        const id = p.seriesIds[i] as number;
-        const timeMs = p.timeMs[i] as number;
+      const { length, seriesIds, timeMs: times, startMs: starts, value: values } = sink.points;
+      let heardEntity = -1;
+      let heardMs = 0;
+      for (let i = 0; i < length; i++) {
+        const id = seriesIds[i] as number;
+        const timeMs = times[i] as number;
         if (timeMs > newestMs) newestMs = timeMs;
-        const series = tables.seriesAt(id);
-        if (!series) continue;
-        quiet.hear(series.entityId, timeMs);
-        if (series.kind === "counter") rates.add(id, timeMs, p.startMs[i] as number, p.value[i] as number, emit);
-        else emit(id, timeMs, p.value[i] as number);
+        // Points of one sender at one time are one hearing.
+        const entityId = tables.entityIds[id] as number;
+        if (entityId !== heardEntity || timeMs !== heardMs) {
+          quiet.hear(entityId, timeMs);
+          heardEntity = entityId;
+          heardMs = timeMs;
+        }
+        let target = id;
+        let value = values[i] as number;
+        if (tables.kinds[id] === COUNTER) {
+          target = rates.add(id, timeMs, starts[i] as number, value);
+          if (target < 0) continue;
+          value = rates.rate;
+        }
+        const w = windowAt(timeMs);
+        if (w) w.add(target, value);
+        else late += 1;
       }
       const h = sink.histograms;
       histograms.add(h, emit);
@@ -172,7 +195,8 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
           const held = [...open.keys()].filter((k) => k > start);
           start = Math.min(startOf(clockMs - latenessMs) - windowMs, ...held);
         }
-        const w = open.get(start) ?? new OpenWindow(start, start + windowMs);
+        const w = open.get(start) ?? new OpenWindow(start, start + windowMs, arrays);
+        if (w === current) current = undefined;
         const heard = alive.delete(start);
         const edges = spans.close(start, w, heard);
         const digests = logs.close(start, w, heard);
@@ -197,7 +221,8 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       put("time", toChunk([clockMs, nextStart, [...alive], running]));
     },
     restore(chunks) {
-      for (const [k, bytes] of scopedChunks(chunks, "open")) open.set(Number(k), OpenWindow.load(Number(k), bytes));
+      for (const [k, bytes] of scopedChunks(chunks, "open"))
+        open.set(Number(k), OpenWindow.load(Number(k), bytes, arrays));
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
       const time = chunks.get("time");
       if (!time) return;

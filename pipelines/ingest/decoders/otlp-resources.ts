@@ -3,6 +3,7 @@ import type { SignalSink } from "../../core/signals.ts";
 import type { Attributes } from "../../core/tables.ts";
 import { readResource } from "./otlp-values.ts";
 import { type ProtobufReader, tagOf } from "./protobuf-reader.ts";
+import { cacheOf } from "./series-cache.ts";
 
 const FIRST = tagOf(1, 2);
 const SECOND = tagOf(2, 2);
@@ -26,7 +27,7 @@ export function eachRow(
     }
     const end = r.length(size);
     const start = r.pos;
-    const entityId = entityOf(sink, resourceOf(r, end), () => {
+    const entityId = entityAt(r, sink, end, () => {
       let rows = 0;
       r.pos = start;
       eachScope(r, end, (to) => {
@@ -54,14 +55,28 @@ export function entityOf(sink: SignalSink, resource: Attributes, rows: () => num
 }
 
 // The resource may stand behind its rows, so it is looked for first.
-function resourceOf(r: ProtobufReader, end: number): Attributes {
-  let resource: Attributes = {};
+function entityAt(r: ProtobufReader, sink: SignalSink, end: number, rows: () => number): number {
+  let from = end;
+  let to = end;
   while (r.pos < end) {
     const tag = r.tag(end);
-    if (tag === FIRST) resource = readResource(r, r.length(end));
-    else r.skip(tag, end);
+    if (tag === FIRST) {
+      to = r.length(end);
+      from = r.pos;
+      r.pos = to;
+    } else r.skip(tag, end);
   }
-  return resource;
+  const cache = cacheOf(sink);
+  const known = cache.entity(r.view, from, to);
+  if (known) {
+    sink.entityAgain(known.id, known.version);
+    return known.id;
+  }
+  r.pos = from;
+  const resource = readResource(r, to);
+  const id = entityOf(sink, resource, rows);
+  if (id >= 0) cache.putEntity(r.view, from, to, { id, version: resource["service.version"] });
+  return id;
 }
 
 function eachScope(r: ProtobufReader, end: number, row: (end: number) => void): void {

@@ -27,13 +27,13 @@ export class ProtobufReader {
   /** Halves of the last varint or fixed 64-bit number, unsigned. */
   low = 0;
   high = 0;
-  readonly #view: DataView;
+  readonly view: DataView;
   readonly #where: string;
 
   constructor(record: RawRecord) {
     const { buffer, byteOffset, byteLength } = record.value;
     this.bytes = Buffer.from(buffer, byteOffset, byteLength);
-    this.#view = new DataView(buffer, byteOffset, byteLength);
+    this.view = new DataView(buffer, byteOffset, byteLength);
     this.#where = whereOf(record);
   }
 
@@ -110,8 +110,8 @@ export class ProtobufReader {
 
   fixed64(end: number): void {
     if (end - this.pos < 8) this.fail("cut off in a fixed64");
-    this.low = this.#view.getUint32(this.pos, true);
-    this.high = this.#view.getUint32(this.pos + 4, true);
+    this.low = this.view.getUint32(this.pos, true);
+    this.high = this.view.getUint32(this.pos + 4, true);
     this.pos += 8;
   }
 
@@ -129,7 +129,7 @@ export class ProtobufReader {
 
   double(end: number): number {
     if (end - this.pos < 8) this.fail("cut off in a double");
-    const value = this.#view.getFloat64(this.pos, true);
+    const value = this.view.getFloat64(this.pos, true);
     this.pos += 8;
     return value;
   }
