@@ -4,6 +4,7 @@ import { PipelineError } from "../core/errors.ts";
 import { agentCommand } from "./agent.ts";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
 import { replayCommand, runCommand } from "./run.ts";
@@ -22,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
     incidentsCommand,
     recoverCommand,
     configCommand,
+    doctorCommand,
   ]) {
     const command = make().exitOverride();
     for (const sub of command.commands) sub.exitOverride();

@@ -8,6 +8,8 @@ export interface TopicSample {
 }
 
 const WAIT_MS = 500;
+/** Takes without progress: offsets say that there is something, so a reader that gives nothing is slow, not at the end. */
+const MAX_IDLE = 20;
 
 /** About `maxRecords` records and `maxBytes`, at least one where there is one. @throws PipelineError as the transport does */
 export async function sampleTopic(
@@ -48,7 +50,7 @@ export async function sampleTopic(
 async function range(reader: Reader, topic: string, partition: number, from: bigint, to: bigint, maxBytes: number) {
   const out: FetchedRecord[] = [];
   let idle = 0;
-  for (let at = from, bytes = 0; at < to && bytes < maxBytes && idle < 4; ) {
+  for (let at = from, bytes = 0; at < to && bytes < maxBytes && idle < MAX_IDLE; ) {
     const { records, nextOffset } = await reader.take(topic, partition, at, maxBytes - bytes, WAIT_MS);
     for (const r of records) {
       if (r.offset >= to) return out;

@@ -6,7 +6,7 @@
  */
 import type { RawRecord } from "../../core/records.ts";
 import type { Decoder, SignalSink } from "../../core/signals.ts";
-import { eachLine, leavesOf, textAt } from "./json-lines.ts";
+import { eachLine, leavesOf, numbersOf, textAt } from "./json-lines.ts";
 import { BadRow, isObject, type JsonObject } from "./otlp-json.ts";
 import { has, shipperLog, shipperResource, shipperTime } from "./shipper.ts";
 
@@ -33,11 +33,9 @@ function metrics(row: JsonObject, record: RawRecord, sink: SignalSink): void {
   const own = row[module];
   if (module === "" || !isObject(own)) throw new BadRow("a metric event without its module's object");
   const attributes: Record<string, string> = {};
-  const numbers: [string, number][] = [];
-  for (const [path, v] of leavesOf(own, `${module}.`)) {
-    if (typeof v === "number") numbers.push([path, v]);
-    else if (typeof v === "string" && IDENTITY.test(path)) attributes[path] = v;
-  }
+  const leaves = () => leavesOf(own, `${module}.`);
+  const numbers = numbersOf(leaves());
+  for (const [path, v] of leaves()) if (typeof v === "string" && IDENTITY.test(path)) attributes[path] = v;
   for (const path of ["process.name", "process.pid"]) {
     const v = textAt(row, path);
     if (v !== "") attributes[path] = v;

@@ -4,7 +4,7 @@
  * with numbers (the inputs `cpu`, `mem`, `netif`) is a gauge for each, named by its path.
  */
 import type { Decoder } from "../../core/signals.ts";
-import { eachLine, firstAt, leavesOf } from "./json-lines.ts";
+import { eachLine, firstAt, leavesOf, numbersOf } from "./json-lines.ts";
 import { BadRow } from "./otlp-json.ts";
 import { shipperLog, shipperResource, shipperTime } from "./shipper.ts";
 
@@ -16,11 +16,11 @@ export const fluentBit: Decoder = {
   decode(record, into) {
     eachLine(record, into, (row) => {
       if (firstAt(row, BODIES) !== undefined) return shipperLog(row, BODIES, TIMES, record, into);
-      const numbers = [...leavesOf(row)].filter(([path, v]) => typeof v === "number" && !TIMES.includes(path));
+      const numbers = numbersOf(leavesOf(row)).filter(([path]) => !TIMES.includes(path));
       if (numbers.length === 0) throw new BadRow(`none of ${BODIES.join(", ")}, and no number`);
       const timeMs = shipperTime(row, TIMES, record);
       const entityId = into.entity(shipperResource(row, record.source), numbers.length);
-      for (const [path, v] of numbers) into.point(into.series(entityId, path, "", "gauge", {}), timeMs, 0, v as number);
+      for (const [path, v] of numbers) into.point(into.series(entityId, path, "", "gauge", {}), timeMs, 0, v);
     });
   },
 };

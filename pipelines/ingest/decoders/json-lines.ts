@@ -8,6 +8,10 @@ import { MAX_DEPTH } from "./protobuf-reader.ts";
 
 /** A payload that begins with so many bad lines is not read further: a parse error costs some microseconds. */
 const MAX_BAD_LINES = 1000;
+/** More than any limit lets through; copying a million of them takes seconds. */
+const MAX_ATTRIBUTES = 1024;
+/** Numbers of one record that become series. */
+const MAX_NUMBERS = 1024;
 /** Attributes kept of a log line. */
 const MAX_LOG_ATTRIBUTES = 64;
 
@@ -40,7 +44,9 @@ export function attributesOf(v: unknown, what = "attributes"): Attributes {
   if (v === undefined || v === null) return {};
   if (!isObject(v)) throw new BadRow(`${what} is not an object`);
   const out: Record<string, string> = {};
-  for (const k of Object.keys(v)) out[k] = plainText(v[k]);
+  const keys = Object.keys(v);
+  if (keys.length > MAX_ATTRIBUTES) throw new BadRow(`${what}: more than ${MAX_ATTRIBUTES}`);
+  for (const k of keys) out[k] = plainText(v[k]);
   return out;
 }
 
@@ -94,6 +100,16 @@ export function* leavesOf(row: JsonObject, prefix = "", depth = 0): Generator<[p
     if (isObject(v)) yield* leavesOf(v, `${prefix}${key}.`, depth + 1);
     else yield [prefix + key, v];
   }
+}
+
+/** The leaves that are numbers. @throws BadRow for more than 1024 */
+export function numbersOf(leaves: Iterable<readonly [path: string, value: unknown]>): [path: string, value: number][] {
+  const out: [string, number][] = [];
+  for (const [path, v] of leaves) {
+    if (typeof v !== "number") continue;
+    if (out.push([path, v]) > MAX_NUMBERS) throw new BadRow(`more than ${MAX_NUMBERS} numbers`);
+  }
+  return out;
 }
 
 /**
