@@ -46,6 +46,9 @@ const POINTS_PER_SECOND = { whole: 1_000_000, processor: 450_000, dsl: 60_000, j
 const WARM_UP_POINTS = 500_000;
 const WARM_UP_SECONDS = 4;
 
+/** Of the measured core, used by something else: more than this and the figure is the machine's, not the entrant's. */
+const NOISY_SHARE = 0.1;
+
 type Result = Readonly<Record<string, unknown>>;
 interface Run {
   readonly entrant: Entrant;
@@ -217,7 +220,8 @@ function resultOf(
       ),
     ]),
   );
-  const { only, say, ...settings } = options;
+  const { say, ...settings } = options;
+  const noisy = names.filter((name) => valuesOf(rounds, name, "othersShare").some((v) => v > NOISY_SHARE));
   return {
     pointsPerSec: points === null ? null : round(points),
     javaFetchRatio: ratioOf(rounds, "ours", "javaFetch", "bytesPerSec"),
@@ -229,6 +233,7 @@ function resultOf(
     ratios: Object.fromEntries([...Object.keys(RIVER), ...Object.keys(STREAMS)].map((name) => [name, against(name)])),
     measuredBy: rounds.map((r) => r.ours?.measuredBy).find((v) => v !== undefined) ?? null,
     missing,
+    noisy,
     results,
     topics: Object.fromEntries(Object.entries(topics).filter(([, t]) => t !== undefined)),
     settings,
@@ -280,6 +285,9 @@ export function textOf(result: Awaited<ReturnType<typeof streamBench>>): string 
     `ours / Kafka Streams (the fastest):    ${ratio(result.kafkaStreamsRatio)}`,
     `ours / bare kafkajs, JSON messages:    ${ratio(result.bareKafkajsRatio)}`,
     ...Object.entries(result.missing).map(([name, why]) => `not measured: ${name}: ${why}`),
+    ...(result.noisy.length > 0
+      ? [`NOISY: something else had more than ${100 * NOISY_SHARE} % of the core beside ${result.noisy.join(", ")}`]
+      : []),
     "",
     `${m.cpu}, ${m.cores} cores, ${(m.memoryBytes / 2 ** 30).toFixed(0)} GiB, Node ${m.node}, ${m.java ?? "no Java"}, ` +
       `Python ${m.python ?? "none"}, commit ${m.commit ?? "unknown"}${m.pinned ? "" : ", NOT pinned to a core"}`,
