@@ -82,6 +82,10 @@ const onKafka = kafkaConnection.extend({
     .array(z.enum(["route", "features", "incidents", "act"]))
     .default(["route", "features", "incidents", "act"])
     .describe("That this process takes part in; none: it only receives and shows."),
+  events: z
+    .enum(["binary", "structured"])
+    .default("binary")
+    .describe("Outputs are CloudEvents: attributes in headers and the record as value, or all in one JSON value."),
   session: duration.default(30_000).describe("A process that is silent for this long loses its tasks."),
   state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),
 });
@@ -111,6 +115,13 @@ const shape = z.strictObject({
       seriesPerEntity: z.number().int().positive().default(10_000),
       future: duration.default(600_000).describe("How far event time may run ahead of arrival."),
       attributeChars: z.number().int().positive().default(1024),
+      deadLetterBytes: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(640 * 1024, "at most 655360: with base64 a record must stay below Kafka's 1 MiB")
+        .default(256 * 1024)
+        .describe("A refused record is kept whole up to this size; of a larger one its beginning."),
     })
     .prefault({}),
   detect: z

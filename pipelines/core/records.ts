@@ -13,6 +13,8 @@ export interface RawRecord {
   readonly value: Uint8Array;
   /** Where several tasks get the record: the part that is ours. */
   readonly share?: Share;
+  /** The task that it, or a piece of it, was routed to. */
+  readonly part?: number;
 }
 
 /** Numbers, one slot a row. `startMs` is when a cumulative count began, 0 if unknown. */
@@ -79,16 +81,37 @@ export interface WindowBatch {
   readonly max: Float64Array;
 }
 
+export interface DeadLetterReason {
+  readonly code: string;
+  /** What the code means. */
+  readonly explanation: string;
+  readonly detail: string;
+  readonly rows: number;
+}
+
+/** What was refused of one record, and the record itself, so that nothing is lost. One for each record, however many reasons. */
 export interface DeadLetter {
   readonly source: string;
+  /** Where reading went on after it. */
   readonly position: string;
-  readonly code: string;
-  readonly detail: string;
-  /** Rows of the record that this letter stands for. */
-  readonly rows: number;
+  /** Task that the record, or a piece of it, was routed to; null where it was read as it came. */
+  readonly part: number | null;
+  /** The part of the payload that was the task's; null: all of it. */
+  readonly share: Share | null;
   readonly ingestTimeMs: number;
-  /** The payload's first bytes, base64: enough to see what it was, never the whole. */
-  readonly excerpt: string;
+  /** Name of a decoder. */
+  readonly format: string;
+  readonly reasons: readonly DeadLetterReason[];
+  /** Rows refused, of all reasons; 1 for a record that can't be read at all. */
+  readonly rows: number;
+  /** Rows of the same record that were used: they would count twice if it came again. */
+  readonly taken: number;
+  /** Of the record. */
+  readonly sizeBytes: number;
+  /** False where the record is larger than the limit: `payload` is its beginning then. */
+  readonly complete: boolean;
+  /** Base64. */
+  readonly payload: string;
 }
 
 /** A change that somebody made: what broke often follows one. */

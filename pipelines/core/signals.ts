@@ -29,7 +29,7 @@ export interface Decoder {
   decode(record: RawRecord, into: SignalSink): void;
 }
 
-/** Rows refused, grouped by reason: one dead letter each, however many rows. */
+/** Rows refused, grouped by reason. */
 export interface Rejection {
   readonly code: ErrorCode;
   readonly detail: string;
@@ -45,6 +45,7 @@ export class SignalSink {
   /** Latest event time a row may carry; set by `begin`. */
   #maxMs = Number.POSITIVE_INFINITY;
   #rejected = new Map<string, Rejection>();
+  #rejectedRows = 0;
   #share: Share | undefined;
 
   #points = 0;
@@ -108,6 +109,7 @@ export class SignalSink {
     this.#sOperation.length = 0;
     this.#sPeer.length = 0;
     this.#rejected.clear();
+    this.#rejectedRows = 0;
   }
 
   /** Rows read so far: an exception half way leaves them out by calling `begin` again. */
@@ -120,16 +122,22 @@ export class SignalSink {
    * 20 different reasons are kept apart.
    */
   reject(code: ErrorCode, detail: string, rows = 1): void {
-    if (this.#share?.primary !== false) this.#refuse(code, detail, rows);
+    if (this.#share?.primary !== false) this.refuse(code, detail, rows);
   }
 
-  #refuse(code: ErrorCode, detail: string, rows = 1): void {
+  /** Counts rows that are this task's, and can't be used. */
+  refuse(code: ErrorCode, detail: string, rows = 1): void {
+    this.#rejectedRows += rows;
     const short = detail.length > 200 ? `${detail.slice(0, 200)}…` : detail;
     const key = `${code} ${short}`;
     const known = this.#rejected.get(key) ?? (this.#rejected.size >= 20 ? this.#rejected.get(`${code} …`) : undefined);
     if (known) known.rows += rows;
     else if (this.#rejected.size < 20) this.#rejected.set(key, { code, detail: short, rows });
     else this.#rejected.set(`${code} …`, { code, detail: "…", rows });
+  }
+
+  get rejectedRows(): number {
+    return this.#rejectedRows;
   }
 
   get rejected(): Rejection[] {
@@ -143,7 +151,7 @@ export class SignalSink {
     const id = this.tables.internEntity(resource);
     const version = resource["service.version"];
     if (id >= 0 && version !== undefined) this.#seeVersion(id, version);
-    if (id < 0) this.#refuse("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
+    if (id < 0) this.refuse("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
     return id;
   }
 
@@ -163,7 +171,7 @@ export class SignalSink {
   ): number {
     if (entityId < 0) return -1;
     if (metric.length === 0 || metric.length > this.limits.maxAttributeChars) {
-      this.#refuse(metric === "" ? "DECODE_BAD_FIELD" : "LABEL_TOO_LONG", "metric name", rows);
+      this.refuse(metric === "" ? "DECODE_BAD_FIELD" : "LABEL_TOO_LONG", "metric name", rows);
       return -1;
     }
     if (!this.#fits(attributes, rows)) return -1;
@@ -171,7 +179,7 @@ export class SignalSink {
     if (id < 0) {
       const { series, seriesPerEntity } = this.tables.limits;
       const name = this.tables.entities[entityId]?.name ?? "?";
-      this.#refuse("LIMIT_SERIES", `entity ${name}: at most ${seriesPerEntity} series each, ${series} in all`, rows);
+      this.refuse("LIMIT_SERIES", `entity ${name}: at most ${seriesPerEntity} series each, ${series} in all`, rows);
     }
     return id;
   }
@@ -193,11 +201,11 @@ export class SignalSink {
     let left = maxAttributes;
     for (const k in attributes) {
       if (left-- <= 0) {
-        this.reject("LIMIT_ATTRIBUTES", `more than ${maxAttributes} attributes`, rows);
+        this.refuse("LIMIT_ATTRIBUTES", `more than ${maxAttributes} attributes`, rows);
         return false;
       }
       if (k.length <= max && (attributes[k] as string).length <= max) continue;
-      this.#refuse("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
+      this.refuse("LABEL_TOO_LONG", `${k.slice(0, 60)}: more than ${max} characters`, rows);
       return false;
     }
     return true;
@@ -205,17 +213,16 @@ export class SignalSink {
 
   #timeOk(timeMs: number): boolean {
     if (timeMs > 0 && timeMs <= this.#maxMs) return true;
-    if (timeMs > this.#maxMs)
-      this.#refuse("TIME_IN_FUTURE", `more than ${this.limits.maxFutureMs} ms ahead of arrival`);
-    else if (timeMs <= 0) this.#refuse("TIME_BEFORE_1970", "time is zero or negative");
-    else this.#refuse("DECODE_BAD_FIELD", "time is not a number");
+    if (timeMs > this.#maxMs) this.refuse("TIME_IN_FUTURE", `more than ${this.limits.maxFutureMs} ms ahead of arrival`);
+    else if (timeMs <= 0) this.refuse("TIME_BEFORE_1970", "time is zero or negative");
+    else this.refuse("DECODE_BAD_FIELD", "time is not a number");
     return false;
   }
 
   /** A number of a series from `series()`; ids below 0 are skipped silently (they were counted there). */
   point(seriesId: number, timeMs: number, startMs: number, value: number): void {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
-    if (!Number.isFinite(value)) return this.#refuse("VALUE_NOT_FINITE", String(value));
+    if (!Number.isFinite(value)) return this.refuse("VALUE_NOT_FINITE", String(value));
     const i = this.#points++;
     if (i >= this.#pSeries.length) {
       this.#pSeries = grown(this.#pSeries, i + 1);
@@ -240,8 +247,8 @@ export class SignalSink {
     counts: ArrayLike<number>,
   ): void {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
-    if (!Number.isFinite(count) || count < 0) return this.#refuse("VALUE_NOT_FINITE", "histogram count");
-    if (upper.length !== counts.length) return this.#refuse("DECODE_BAD_FIELD", "histogram bounds and counts differ");
+    if (!Number.isFinite(count) || count < 0) return this.refuse("VALUE_NOT_FINITE", "histogram count");
+    if (upper.length !== counts.length) return this.refuse("DECODE_BAD_FIELD", "histogram bounds and counts differ");
     const i = this.#histograms++;
     this.#hSeries = grown(this.#hSeries, i + 1);
     this.#hTime = grown(this.#hTime, i + 1);
@@ -294,8 +301,8 @@ export class SignalSink {
   }): void {
     if (span.entityId < 0 || !this.#timeOk(span.startMs)) return;
     if (!(span.durationMs >= 0) || !Number.isFinite(span.durationMs))
-      return this.#refuse("DECODE_BAD_FIELD", "span ends before it starts");
-    if (span.operation.length > this.limits.maxAttributeChars) return this.#refuse("LABEL_TOO_LONG", "span name");
+      return this.refuse("DECODE_BAD_FIELD", "span ends before it starts");
+    if (span.operation.length > this.limits.maxAttributeChars) return this.refuse("LABEL_TOO_LONG", "span name");
     const i = this.#spans++;
     this.#sEntity = grown(this.#sEntity, i + 1);
     this.#sStart = grown(this.#sStart, i + 1);

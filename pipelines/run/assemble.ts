@@ -13,6 +13,7 @@ export function assemble(config: Config) {
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
     detect,
     tableLimits: limits,
+    deadLetterBytes: limits.deadLetterBytes,
     signalLimits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: limits.future, maxAttributeChars: limits.attributeChars },
   });
   return {

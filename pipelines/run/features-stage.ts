@@ -1,7 +1,7 @@
 /** Stage `features`: raw records to windows, anomalies and dead letters. */
-import { PipelineError } from "../core/errors.ts";
+import { ERROR_CODES, type ErrorCode, PipelineError } from "../core/errors.ts";
 import type { Control, RawRecord } from "../core/records.ts";
-import { type Decoder, decoderFor, type SignalLimits, SignalSink } from "../core/signals.ts";
+import { type Decoder, decoderFor, type Rejection, type SignalLimits, SignalSink } from "../core/signals.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
@@ -14,9 +14,17 @@ export interface FeaturesOptions {
   readonly tableLimits: TableLimits;
   readonly signalLimits: SignalLimits;
   readonly entityRules?: readonly EntityRule[];
+  /** A refused record is kept whole up to this size; of a larger one its beginning. */
+  readonly deadLetterBytes?: number;
 }
 
+/** Enough to see what it was. */
 const EXCERPT_BYTES = 256;
+const DETAIL_CHARS = 1000;
+
+/** The same for each piece of a record on each run, so that a letter that comes again replaces the one before. */
+export const letterKey = ({ source, position, part }: { source: string; position: string; part?: number | null }) =>
+  `${source}@${position}${part === undefined || part === null ? "" : `#${part}`}`;
 
 /** A record, or the end of a source. */
 export type FeaturesInput = RawRecord | { readonly endOf: string };
@@ -34,16 +42,31 @@ export function featuresStage(options: FeaturesOptions) {
   const told = { entities: 0, series: 0 };
   const counts = { records: 0, rows: 0, deadRows: 0, windows: 0 };
 
-  const deadLetter = (record: RawRecord, code: string, detail: string, rows: number, out: Outbox) => {
+  const { deadLetterBytes = 256 * 1024 } = options;
+  const deadLetter = (record: RawRecord, rejected: readonly Rejection[], taken: number, out: Outbox) => {
+    const { source, position, part = null, share = null, ingestTimeMs, format, value } = record;
+    const rows = rejected.reduce((sum, r) => sum + r.rows, 0);
     counts.deadRows += rows;
-    out.emit("dead-letters", `${record.source}@${record.position}`, {
-      source: record.source,
-      position: record.position,
-      code,
-      detail,
+    const complete = value.length <= deadLetterBytes;
+    const kept = complete ? value : value.subarray(0, EXCERPT_BYTES);
+    out.emit("dead-letters", letterKey(record), {
+      source,
+      position,
+      part,
+      share,
+      ingestTimeMs,
+      format,
+      reasons: rejected.map((r) => ({
+        code: r.code,
+        explanation: ERROR_CODES[r.code],
+        detail: r.detail,
+        rows: r.rows,
+      })),
       rows,
-      ingestTimeMs: record.ingestTimeMs,
-      excerpt: Buffer.from(record.value.subarray(0, EXCERPT_BYTES)).toString("base64"),
+      taken,
+      sizeBytes: value.length,
+      complete,
+      payload: Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength).toString("base64"),
     });
   };
 
@@ -78,13 +101,16 @@ export function featuresStage(options: FeaturesOptions) {
     } catch (error) {
       // Half a record is worse than none: its rows can't be told from the torn rest.
       sink.begin(record);
-      const known = error instanceof PipelineError;
-      deadLetter(record, known ? error.code : "DECODE_BAD_FIELD", (error as Error).message, 1, out);
+      const code: ErrorCode = error instanceof PipelineError ? error.code : "DECODE_BAD_FIELD";
+      const detail = String((error as Error).message).slice(0, DETAIL_CHARS);
+      deadLetter(record, [{ code, detail, rows: 1 }], 0, out);
       return;
     }
     counts.rows += sink.rows;
+    const before = sink.rejectedRows;
     for (const change of parts.windows.add(record.source, record.ingestTimeMs)) out.send({ type: "change", change });
-    for (const r of sink.rejected) deadLetter(record, r.code, r.detail, r.rows, out);
+    const late = sink.rejectedRows - before;
+    if (sink.rejectedRows > 0) deadLetter(record, sink.rejected, Math.max(0, sink.rows - late), out);
   };
 
   return {

@@ -139,7 +139,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         if (timeMs > newestMs) newestMs = timeMs;
         quiet.hear(l.entityIds[i] as number, timeMs);
       }
-      if (late > 0) sink.reject("TIME_TOO_LATE", `windows before ${nextStart} are closed`, late);
+      if (late > 0) sink.refuse("TIME_TOO_LATE", `windows before ${nextStart} are closed`, late);
       // A sender whose clock runs ahead must not close the windows of all others.
       const seenMs = Math.min(newestMs, ingestTimeMs);
       if (newestMs > 0) alive.add(startOf(seenMs));

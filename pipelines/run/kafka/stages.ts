@@ -64,6 +64,7 @@ export function featuresTask(
         format: formats.get(record.topic) ?? headers[HEADERS.format] ?? "",
         value: record.value,
         ...(share ? { share } : {}),
+        ...(headers[HEADERS.origin] === undefined ? {} : { part: partition }),
       };
       stage.process(raw, out);
     },

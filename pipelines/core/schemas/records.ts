@@ -1,0 +1,221 @@
+/** Schemas of the records in the output topics: what docs/schemas publishes. Times are ms since the Unix epoch. */
+import { z } from "zod";
+import type { Action, Anomaly, DeadLetter, Incident, Topic } from "../records.ts";
+
+const timeMs = z.number();
+const noun = (text: string) => z.string().describe(text);
+
+const band = z.object({ expected: z.number(), low: z.number(), high: z.number() });
+
+export const anomalyV1 = z
+  .object({
+    id: noun("The same in all records of one anomaly."),
+    entity: noun("Service, host, pod or process it is about."),
+    entityKind: z.string(),
+    series: z.string(),
+    unit: z.string(),
+    family: z.enum(["latency", "errors", "traffic", "silence", "cpu", "memory", "disk", "network", "other"]),
+    direction: z.enum(["up", "down"]),
+    startMs: timeMs.describe("Start of the first unusual window."),
+    detectedMs: timeMs.describe("End of the window in which it was opened."),
+    endMs: timeMs.nullable().describe("null while it lasts."),
+    p: z.number().describe("Smallest tail probability seen, in (0, 1]."),
+    value: z.number().describe("Value in the strongest window."),
+    band: band.describe("What was expected in that window."),
+    detectors: z.record(z.string(), z.number()).describe("Detectors by their share of the evidence."),
+    why: z.string(),
+  })
+  .describe("A series off its usual course: on opening, when it gets stronger, and on closing.");
+
+const evidence = z.object({
+  ranker: z.string(),
+  score: z.number(),
+  text: z.string(),
+  series: z.string().optional().describe("entity/series it can be checked against."),
+});
+
+const diagnosis = z.object({
+  onsetMs: timeMs,
+  onsetRangeMs: z.tuple([timeMs, timeMs]),
+  confidence: z.number(),
+  inconclusive: z.boolean(),
+  headline: z.string(),
+  suspects: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      score: z.number(),
+      confidence: z.number().describe("Share of belief over all suspects, in [0, 1]."),
+      for: z.array(evidence),
+      against: z.array(evidence),
+      path: z.array(z.string()).describe("Entities from the symptom to the cause."),
+    }),
+  ),
+  charts: z.array(
+    z.object({
+      entity: z.string(),
+      series: z.string(),
+      unit: z.string(),
+      startMs: timeMs,
+      stepMs: z.number(),
+      values: z.array(z.number().nullable()).describe("One a window; null is a gap."),
+      band,
+      onsetMs: timeMs,
+    }),
+  ),
+  edges: z.array(
+    z.object({
+      caller: z.string(),
+      callee: z.string(),
+      calls: z.number(),
+      errorRatio: z.number(),
+      durationMs: z.number(),
+    }),
+  ),
+  logs: z.array(
+    z.object({
+      entity: z.string(),
+      startMs: timeMs,
+      endMs: timeMs,
+      template: z.string(),
+      severity: z.number().describe("OpenTelemetry's severity number; 0 unknown."),
+      count: z.number(),
+      isNew: z.boolean(),
+      sample: z.string(),
+      traceId: z.string(),
+    }),
+  ),
+  changes: z.array(
+    z.object({
+      entity: z.string(),
+      timeMs,
+      kind: z.enum(["deploy", "restart", "config", "scale"]),
+      detail: z.string(),
+    }),
+  ),
+  missing: z.array(z.string()).describe("Data that a surer answer would have needed."),
+});
+
+export const incidentV1 = z
+  .object({
+    id: z.string(),
+    version: z.number().describe("Higher is newer."),
+    system: z.string(),
+    state: z.enum(["open", "acknowledged", "mitigating", "resolved"]),
+    severity: z.enum(["critical", "major", "minor"]),
+    times: z.object({
+      faultStartMs: timeMs,
+      detectedMs: timeMs,
+      acknowledgedMs: timeMs.nullable(),
+      mitigatedMs: timeMs.nullable(),
+      verifiedMs: timeMs.nullable(),
+      resolvedMs: timeMs.nullable(),
+    }),
+    reopened: z.number(),
+    entities: z.array(z.string()),
+    anomalies: z.array(anomalyV1),
+    diagnosis: diagnosis.nullable().describe("null until there is one."),
+    timeline: z.array(
+      z.object({
+        timeMs,
+        kind: z.enum(["anomaly", "state", "diagnosis", "change", "action", "log"]),
+        entity: z.string(),
+        text: z.string(),
+      }),
+    ),
+    labels: z.array(z.string()),
+  })
+  .describe("An incident as it stands: each record replaces the one before it with the same id.");
+
+const actionState = z.enum([
+  "proposed",
+  "approved",
+  "rejected",
+  "executing",
+  "executed",
+  "failed",
+  "verified",
+  "unverified",
+  "expired",
+]);
+
+export const actionV1 = z
+  .object({
+    plan: z.object({
+      id: z.string(),
+      incidentId: z.string(),
+      action: z.string(),
+      target: z.string(),
+      reason: z.string(),
+      preconditions: z.array(z.string()),
+      effect: z.string(),
+      blastRadius: z.array(z.string()),
+      reversible: z.boolean(),
+      expectedLoss: z.string(),
+      risk: z.enum(["low", "medium", "high"]),
+      createdMs: timeMs,
+      expiresMs: timeMs,
+      hash: noun("Binds an approval to exactly this plan."),
+    }),
+    state: actionState,
+    version: z.number().describe("Higher is newer."),
+    approvedBy: z.string().nullable(),
+    attempts: z.number(),
+    history: z.array(z.object({ timeMs, state: actionState, detail: z.string() })),
+  })
+  .describe("A repair as it stands: each record replaces the one before it with the same plan.id.");
+
+export const deadLetterV1 = z
+  .object({
+    source: noun("Topic and partition, file, or `signals` for what came over HTTP."),
+    position: noun("Where reading went on after the record."),
+    part: z.number().nullable().describe("Task that a piece of the record was routed to; null: read as it came."),
+    share: z
+      .object({ index: z.number(), of: z.number(), primary: z.boolean() })
+      .nullable()
+      .describe("The part of the payload that the letter is about; null: all of it."),
+    ingestTimeMs: timeMs.describe("When the record arrived."),
+    format: noun("Name of the decoder."),
+    reasons: z.array(
+      z.object({
+        code: z.string(),
+        explanation: noun("What the code means."),
+        detail: z.string(),
+        rows: z.number(),
+      }),
+    ),
+    rows: z.number().describe("Rows refused, of all reasons; 1 for a record that can't be read at all."),
+    taken: z.number().describe("Rows of the same record that were used."),
+    sizeBytes: z.number().describe("Of the record."),
+    complete: z.boolean().describe("False: larger than the limit, payload is its beginning."),
+    payload: z.string().meta({ contentEncoding: "base64" }),
+  })
+  .describe("A record of which something was refused, with the reasons and the record itself.");
+
+/** By topic; `name` is the record's in the type of a CloudEvent. */
+export const recordSchemas = {
+  anomalies: { name: "anomaly", version: 1, schema: anomalyV1 },
+  incidents: { name: "incident", version: 1, schema: incidentV1 },
+  actions: { name: "action", version: 1, schema: actionV1 },
+  "dead-letters": { name: "dead-letter", version: 1, schema: deadLetterV1 },
+} as const satisfies Record<Topic, { name: string; version: number; schema: z.ZodType }>;
+
+/** The `$id` of a published schema, and `dataschema` of the events that follow it. */
+export const schemaId = (topic: Topic): string =>
+  `urn:faultwright:schema:${recordSchemas[topic].name}:v${recordSchemas[topic].version}`;
+export const schemaFile = (topic: Topic): string => `${topic}.v${recordSchemas[topic].version}.schema.json`;
+
+/** JSON Schema 2020-12. Consumers must bear fields that are new, so others are not forbidden; `strict` forbids them. */
+export function recordJsonSchema(topic: Topic, { strict = false } = {}): Record<string, unknown> {
+  const { name, version, schema } = recordSchemas[topic];
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: strict ? "output" : "input" });
+  return { $schema, $id: schemaId(topic), title: `${name} v${version}`, ...rest };
+}
+
+/** Schema and type say the same, to the last field: this does not compile otherwise. */
+type Plain<T> = T extends readonly unknown[] | object ? { -readonly [K in keyof T]: Plain<T[K]> } : T;
+type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : never;
+true satisfies Same<z.output<typeof anomalyV1>, Anomaly>;
+true satisfies Same<z.output<typeof incidentV1>, Incident>;
+true satisfies Same<z.output<typeof actionV1>, Action>;
+true satisfies Same<z.output<typeof deadLetterV1>, DeadLetter>;
