@@ -7,7 +7,8 @@ import type { Store } from "../core/store.ts";
 
 export interface ApiOptions {
   readonly store: Store;
-  readonly appendControl: (control: Control) => Promise<void>;
+  /** Undefined where no live source takes what people decide. */
+  readonly appendControl: ((control: Control) => Promise<void>) | undefined;
   /** Writing needs it, as a bearer token. */
   readonly token: string;
   readonly clock: Clock;
@@ -31,8 +32,10 @@ export function apiRoutes(
     const given = Buffer.from(request.headers.authorization ?? "");
     const wanted = Buffer.from(`Bearer ${token}`);
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
-      await reply.code(401).send({ error: "give the token of endpoint.json as a bearer token" });
+      return reply.code(401).send({ error: "give the token of endpoint.json as a bearer token" });
+    if (!appendControl) return reply.code(409).send({ error: "this run has no live source that takes decisions" });
   };
+  const tell = async (control: Control) => appendControl?.(control);
   const id = (request: FastifyRequest) => (request.params as { id: string }).id;
   const by = (request: FastifyRequest) =>
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
@@ -57,7 +60,7 @@ export function apiRoutes(
   });
   app.post("/api/incidents/:id/acknowledge", { preHandler: guard }, async (request, reply) => {
     if (!(await one("incidents", id(request)))) return reply.code(404).send({ error: "no such incident" });
-    await appendControl({ kind: "acknowledge", timeMs: clock.nowMs(), incidentId: id(request), by: by(request) });
+    await tell({ kind: "acknowledge", timeMs: clock.nowMs(), incidentId: id(request), by: by(request) });
     return reply.code(202).send({});
   });
   app.post("/api/actions/:id/approve", { preHandler: guard }, async (request, reply) => {
@@ -66,12 +69,12 @@ export function apiRoutes(
     const hash = String((request.body as { hash?: unknown } | null)?.hash ?? "");
     if (hash !== action.plan.hash) return reply.code(409).send({ error: "the hash is not this plan's: read it again" });
     if (action.state !== "proposed") return reply.code(409).send({ error: `the plan is ${action.state}` });
-    await appendControl({ kind: "approve", timeMs: clock.nowMs(), planId: id(request), hash, by: by(request) });
+    await tell({ kind: "approve", timeMs: clock.nowMs(), planId: id(request), hash, by: by(request) });
     return reply.code(202).send({});
   });
   app.post("/api/actions/:id/reject", { preHandler: guard }, async (request, reply) => {
     if (!(await one("actions", id(request)))) return reply.code(404).send({ error: "no such plan" });
-    await appendControl({ kind: "reject", timeMs: clock.nowMs(), planId: id(request), by: by(request) });
+    await tell({ kind: "reject", timeMs: clock.nowMs(), planId: id(request), by: by(request) });
     return reply.code(202).send({});
   });
 }

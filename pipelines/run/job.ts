@@ -12,7 +12,7 @@ export interface StreamOptions {
 }
 
 export interface Stream {
-  /** Base address of OTLP receiver and API; undefined when neither is configured. */
+  /** Base address of API and OTLP receiver; undefined in a replay. */
   readonly url: string | undefined;
   /** Settles when every source has ended (never, while one is live). */
   readonly ended: Promise<void>;

@@ -1,30 +1,23 @@
 /** The long-running job: sources in, incidents and repairs out, on the embedded runtime. */
-import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
-import type { Action, Control, Incident, Topic } from "../core/records.ts";
+import type { Control, Topic } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
-import type { OutputRecord, Store } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import { formatName } from "../core/topic-config.ts";
 import { fileSource } from "../ingest/sources/files.ts";
-import { otlpRoutes } from "../ingest/sources/otlp-http.ts";
-import { actionAdapters } from "../recover/actions/index.ts";
-import { type ActionExecutor, executor } from "../recover/executor.ts";
-import { renderReport } from "../report/report.ts";
-import { reportFiles } from "../report/sinks/report-files.ts";
 import { engine } from "../runtime/embedded/engine.ts";
 import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
 import { openStore } from "../runtime/store/pglite.ts";
-import { apiRoutes } from "./api.ts";
+import { actingOn } from "./acting.ts";
 import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
-import { KILL_SWITCH, type Stream, type StreamOptions } from "./job.ts";
+import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
+import { incidentReports } from "./reports.ts";
+import { type Server, serve } from "./server.ts";
 
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
@@ -60,7 +53,7 @@ export async function stream(options: StreamOptions): Promise<Stream> {
       }
     }
     for (const s of sources) closers.unshift(() => s.close());
-    return await start(config, clock, log, replay, store, sources, journal, closers);
+    return await start({ config, clock, log, replay, store, sources, journal, closers });
   } catch (error) {
     for (const close of closers) await close().catch(() => {});
     throw error;
@@ -85,35 +78,32 @@ async function kafkaSources(source: Extract<Config["sources"][number], { kind: "
 }
 
 async function start(
-  config: Config,
-  clock: Clock,
-  log: Logger,
-  replay: boolean,
-  store: Store,
-  sources: Source[],
-  journal: Journal | undefined,
-  closers: (() => Promise<unknown>)[],
+  options: Required<StreamOptions> & {
+    readonly store: Store;
+    readonly sources: readonly Source[];
+    readonly journal: Journal | undefined;
+    /** What to close, in this order; `start` adds its own in front. */
+    readonly closers: (() => Promise<unknown>)[];
+  },
 ): Promise<Stream> {
+  const { config, clock, log, replay, store, sources, journal, closers } = options;
   const stages = assemble(config);
-  const reports = await reportFiles({ dir: join(config.dataDir, "reports") });
+  const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
   let lastCommitMs = clock.nowMs();
   let lastTrimMs = lastCommitMs;
-  let acting: ActionExecutor | undefined;
 
-  const inputOf = async (incident: Incident) => ({
-    incident,
-    actions: (await store.latest("actions", { limit: 200 })).map((r) => JSON.parse(r.value) as Action),
-    generatedMs: clock.nowMs(),
-    dataDir: config.dataDir,
-  });
-  const writeReports = async (outputs: readonly OutputRecord[]) => {
-    const ids = new Set(outputs.filter((o) => o.topic === "incidents").map((o) => o.key));
-    for (const o of outputs) if (o.topic === "actions") ids.add((JSON.parse(o.value) as Action).plan.incidentId);
-    for (const key of ids) {
-      const [latest] = await store.latest("incidents", { key });
-      if (latest) await reports.write([await inputOf(JSON.parse(latest.value) as Incident)]);
-    }
+  let wake = () => {};
+  let lastAppendMs = clock.nowMs();
+  const live = replay ? undefined : journal;
+  const append = async (record: { format: string; value: Uint8Array }) => {
+    await live?.append(record);
+    lastAppendMs = clock.nowMs();
+    wake();
   };
+  const appendControl = (control: Control) =>
+    append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
+  const acting = live ? actingOn({ config, store, clock, log, appendControl }) : undefined;
+
   const run = engine({
     sources,
     store,
@@ -122,99 +112,45 @@ async function start(
     commitDue: () => clock.nowMs() - lastCommitMs >= config.commit,
     onCommitted: async (outputs) => {
       lastCommitMs = clock.nowMs();
-      for (const o of outputs) {
-        if (o.topic === "incidents") {
-          const i = JSON.parse(o.value) as Incident;
-          log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-        } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
-      }
-      if (acting)
-        for (const o of outputs) {
-          if (o.topic !== "actions") continue;
-          // Effects run beside the stream: a slow restart must not hold up detection.
-          void acting.onCommitted(JSON.parse(o.value) as Action).catch((error) => log.error({ error }, "action"));
-        }
+      acting?.onCommitted(outputs);
       if (journal && lastCommitMs - lastTrimMs > TRIM_MS) {
         lastTrimMs = lastCommitMs;
         await journal.trim(run.positionOf(journal.name) ?? "0");
       }
-      await writeReports(outputs).catch((error) => log.error({ err: error }, "report not written"));
+      await reports.onCommitted(outputs);
     },
   });
   await run.restore();
   log.info("reading");
 
-  let wake = () => {};
-  let lastAppendMs = clock.nowMs();
-  const append = async (record: { format: string; value: Uint8Array }) => {
-    if (!journal) throw new Error("no live source");
-    await journal.append(record);
-    lastAppendMs = clock.nowMs();
-    wake();
-  };
-  const appendControl = (control: Control) =>
-    append({ format: "control", value: Buffer.from(JSON.stringify(control)) }).then(() => {});
-
-  let app: FastifyInstance | undefined;
-  let url: string | undefined;
-  const otlp = config.sources.find((s) => s.kind === "otlp-http");
-  if (journal && otlp && !replay) {
-    const live = journal;
-    const token = randomBytes(24).toString("base64url");
-    app = fastify({ bodyLimit: otlp.maxBodyBytes, forceCloseConnections: true });
-    await otlpRoutes(app, {
-      append,
-      maxBodyBytes: otlp.maxBodyBytes,
-      overloaded: () => live.bytesAfter(run.positionOf(live.name)) > otlp.maxLagBytes,
-    });
-    apiRoutes(app, {
+  let server: Server | undefined;
+  if (!replay) {
+    const otlp = config.sources.find((s) => s.kind === "otlp-http");
+    const overloaded = () =>
+      live !== undefined && live.bytesAfter(run.positionOf(live.name)) > (otlp?.maxLagBytes ?? Infinity);
+    server = await serve({
+      config,
+      log,
       store,
-      appendControl,
-      token,
       clock,
-      report: async (i) => renderReport(await inputOf(i)),
+      appendControl: live && appendControl,
+      report: reports.render,
       counts: stages.features.counts,
+      intake: live && { append, overloaded },
     });
-    url = await app.listen({ host: otlp.host, port: otlp.port });
-    const endpoint = join(config.dataDir, "endpoint.json");
-    await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });
-    await rename(`${endpoint}.tmp`, endpoint);
-    closers.unshift(
-      () => rm(endpoint, { force: true }),
-      () => (app as FastifyInstance).close(),
-    );
-    log.info({ url }, "listening");
+    closers.unshift(server.close);
   }
-
-  const { supervisor } = config.recover;
-  if (journal && !replay && supervisor) {
-    const adapters = actionAdapters.supervisedProcess({
-      url: supervisor.url,
-      token: process.env[supervisor.tokenEnv] ?? "",
-      services: config.recover.targets.map((t) => t.name),
-    });
-    acting = executor({
-      adapters,
-      store,
-      appendControl,
-      clock,
-      dryRun: config.recover.dryRun,
-      killSwitch: () => existsSync(join(config.dataDir, KILL_SWITCH)),
-    });
-    const known = (await store.latest("actions", { limit: 1000 })).map((r) => JSON.parse(r.value) as Action);
-    await acting.recoverUnfinished(await store.auditTrail(), known);
-  }
+  await acting?.recoverUnfinished();
 
   let stopping = false;
-  const tick =
-    journal && !replay
-      ? setInterval(() => {
-          if (clock.nowMs() - lastAppendMs >= config.windows.window)
-            void appendControl({ kind: "tick", timeMs: clock.nowMs() }).catch((error) =>
-              log.error({ err: error }, "tick"),
-            );
-        }, config.windows.window)
-      : undefined;
+  const tick = live
+    ? setInterval(() => {
+        if (clock.nowMs() - lastAppendMs >= config.windows.window)
+          void appendControl({ kind: "tick", timeMs: clock.nowMs() }).catch((error) =>
+            log.error({ err: error }, "tick"),
+          );
+      }, config.windows.window)
+    : undefined;
   const loop = (async () => {
     for (;;) {
       const done = await run.drain();
@@ -238,11 +174,11 @@ async function start(
     return closed;
   };
   return {
-    url,
+    url: server?.url,
     ended: loop,
     async stop() {
       stopping = true;
-      await app?.close();
+      await server?.close();
       wake();
       await loop.catch(() => {});
       await close();

@@ -1,20 +1,13 @@
 /** The streaming job on Kafka: this process's share of the stages, and its door to the outputs of all. */
-import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import fastify from "fastify";
-import type { Action, Control, Incident } from "../../core/records.ts";
-import type { OutputRecord } from "../../core/store.ts";
-import { otlpRoutes } from "../../ingest/sources/otlp-http.ts";
-import { actionAdapters } from "../../recover/actions/index.ts";
-import { type ActionExecutor, executor } from "../../recover/executor.ts";
-import { renderReport } from "../../report/report.ts";
-import { reportFiles } from "../../report/sinks/report-files.ts";
+import type { Control } from "../../core/records.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
-import { apiRoutes } from "../api.ts";
-import { KILL_SWITCH, type Stream, type StreamOptions } from "../job.ts";
+import { actingOn } from "../acting.ts";
+import type { Stream, StreamOptions } from "../job.ts";
+import { incidentReports } from "../reports.ts";
+import { serve } from "../server.ts";
 import { HEADERS } from "./route.ts";
 import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
@@ -58,43 +51,11 @@ export async function kafkaStream({
       }));
       await transport.produce(names.messages, records);
     };
-    const inputOf = async (incident: Incident) => ({
-      incident,
-      actions: (await store.latest("actions", { limit: 200 })).map((r) => JSON.parse(r.value) as Action),
-      generatedMs: clock.nowMs(),
-      dataDir: config.dataDir,
-    });
-    const reports = await reportFiles({ dir: join(config.dataDir, "reports") });
-    const writeReports = async (outputs: readonly OutputRecord[]) => {
-      const ids = new Set(outputs.filter((o) => o.topic === "incidents").map((o) => o.key));
-      for (const o of outputs) if (o.topic === "actions") ids.add((JSON.parse(o.value) as Action).plan.incidentId);
-      for (const key of ids) {
-        const [latest] = await store.latest("incidents", { key });
-        if (latest) await reports.write([await inputOf(JSON.parse(latest.value) as Incident)]);
-      }
-    };
-
-    let acting: ActionExecutor | undefined;
-    const { supervisor } = config.recover;
-    if (supervisor && worker.groups.has("act"))
-      acting = executor({
-        adapters: actionAdapters.supervisedProcess({
-          url: supervisor.url,
-          token: process.env[supervisor.tokenEnv] ?? "",
-          services: config.recover.targets.map((t) => t.name),
-        }),
-        store,
-        appendControl,
-        clock,
-        dryRun: config.recover.dryRun,
-        killSwitch: () => existsSync(join(config.dataDir, KILL_SWITCH)),
-      });
+    const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
+    const act = worker.groups.get("act");
+    const acting = act && actingOn({ config, store, clock, log, appendControl });
     /** Only the process that runs the act stage acts: another one's repair is not repeated. */
-    const ours = () =>
-      worker.groups
-        .get("act")
-        ?.status()
-        .some((t) => t.ready) ?? false;
+    const ours = () => act?.status().some((t) => t.ready) ?? false;
 
     const view = await followOutputs({
       transport,
@@ -102,17 +63,8 @@ export async function kafkaStream({
       store,
       log,
       onStored: async (records) => {
-        for (const o of records) {
-          if (o.topic === "incidents") {
-            const i = JSON.parse(o.value) as Incident;
-            log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-          } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
-          else if (o.topic === "actions" && acting && ours())
-            void acting
-              .onCommitted(JSON.parse(o.value) as Action)
-              .catch((error) => log.error({ err: error }, "action"));
-        }
-        await writeReports(records).catch((error) => log.error({ err: error }, "report not written"));
+        if (ours()) acting?.onCommitted(records);
+        await reports.onCommitted(records);
       },
     });
     closers.unshift(() => view.stop());
@@ -125,41 +77,25 @@ export async function kafkaStream({
     };
     if (ours()) takeOver();
 
-    const otlp = config.sources.find((s) => s.kind === "otlp-http");
-    const token = randomBytes(24).toString("base64url");
-    const app = fastify({
-      ...(otlp?.kind === "otlp-http" ? { bodyLimit: otlp.maxBodyBytes } : {}),
-      forceCloseConnections: true,
-    });
-    if (otlp?.kind === "otlp-http")
-      await otlpRoutes(app, {
+    const server = await serve({
+      config,
+      log,
+      store,
+      clock,
+      appendControl,
+      report: reports.render,
+      counts: {},
+      intake: {
         // Acknowledged when all in-sync replicas have it.
         append: ({ format, value }) =>
           transport.produce(names.intake, [
             { value, headers: { [HEADERS.format]: format }, timestampMs: clock.nowMs() },
           ]),
-        maxBodyBytes: otlp.maxBodyBytes,
         overloaded: () => false,
-      });
-    apiRoutes(app, {
-      store,
-      appendControl,
-      token,
-      clock,
-      report: async (i) => renderReport(await inputOf(i)),
-      counts: {},
+      },
     });
-    const at = otlp?.kind === "otlp-http" ? otlp : config.api;
-    const url = await app.listen({ host: at.host, port: at.port });
-    const endpoint = join(config.dataDir, "endpoint.json");
-    await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });
-    await rename(`${endpoint}.tmp`, endpoint);
-    closers.unshift(
-      () => rm(endpoint, { force: true }),
-      () => app.close(),
-    );
-    log.info({ url }, "listening");
-    return { url, ended: worker.failed, stop: close };
+    closers.unshift(server.close);
+    return { url: server.url, ended: worker.failed, stop: close };
   } catch (error) {
     await close();
     throw error;

@@ -1,0 +1,54 @@
+/** Report files of the incidents that a commit has touched. */
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Clock } from "../core/clock.ts";
+import type { Action, Incident } from "../core/records.ts";
+import type { OutputRecord, Store } from "../core/store.ts";
+import { renderReport } from "../report/report.ts";
+import { reportFiles } from "../report/sinks/report-files.ts";
+
+/** Newest actions that a report looks through. */
+const ACTIONS = 200;
+
+export interface Reports {
+  /** The report of an incident as it stands now. */
+  render(incident: Incident): ReturnType<typeof renderReport>;
+  /** Says what was committed and writes the report of each incident in it; a failure is logged: the next one writes again. */
+  onCommitted(outputs: readonly OutputRecord[]): Promise<void>;
+}
+
+export async function incidentReports(options: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dataDir: string;
+}): Promise<Reports> {
+  const { store, clock, log, dataDir } = options;
+  const files = await reportFiles({ dir: join(dataDir, "reports") });
+  const inputOf = async (incident: Incident) => ({
+    incident,
+    actions: (await store.latest("actions", { limit: ACTIONS })).map((r) => JSON.parse(r.value) as Action),
+    generatedMs: clock.nowMs(),
+    dataDir,
+  });
+  const write = async (outputs: readonly OutputRecord[]) => {
+    const ids = new Set(outputs.filter((o) => o.topic === "incidents").map((o) => o.key));
+    for (const o of outputs) if (o.topic === "actions") ids.add((JSON.parse(o.value) as Action).plan.incidentId);
+    for (const key of ids) {
+      const [latest] = await store.latest("incidents", { key });
+      if (latest) await files.write([await inputOf(JSON.parse(latest.value) as Incident)]);
+    }
+  };
+  return {
+    render: async (incident) => renderReport(await inputOf(incident)),
+    async onCommitted(outputs) {
+      for (const o of outputs) {
+        if (o.topic === "incidents") {
+          const i = JSON.parse(o.value) as Incident;
+          log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
+        } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
+      }
+      await write(outputs).catch((error) => log.error({ err: error }, "report not written"));
+    },
+  };
+}

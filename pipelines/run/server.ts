@@ -1,0 +1,46 @@
+/** The HTTP door of a running pipeline: OTLP where the config asks for it, the API, and `endpoint.json` that says where. */
+import { randomBytes } from "node:crypto";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fastify from "fastify";
+import type { Logger } from "pino";
+import type { Config } from "../core/config.ts";
+import { type OtlpRoutesOptions, otlpRoutes } from "../ingest/sources/otlp-http.ts";
+import { type ApiOptions, apiRoutes } from "./api.ts";
+
+export interface Server {
+  readonly url: string;
+  /** Takes nothing more, ends open connections and removes `endpoint.json`. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions extends Omit<ApiOptions, "token"> {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Where OTLP payloads go. */
+  readonly intake: Pick<OtlpRoutesOptions, "append" | "overloaded"> | undefined;
+}
+
+/** Listens at the address of the OTLP source, or else of `api`. @throws when the address is taken */
+export async function serve(options: ServerOptions): Promise<Server> {
+  const { config, log, intake, ...api } = options;
+  const otlp = config.sources.find((s) => s.kind === "otlp-http");
+  const app = fastify({ ...(otlp ? { bodyLimit: otlp.maxBodyBytes } : {}), forceCloseConnections: true });
+  if (otlp && intake) otlpRoutes(app, { ...intake, maxBodyBytes: otlp.maxBodyBytes });
+  const token = randomBytes(24).toString("base64url");
+  apiRoutes(app, { ...api, token });
+  const { host, port } = otlp ?? config.api;
+  const url = await app.listen({ host, port });
+  const endpoint = join(config.dataDir, "endpoint.json");
+  await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });
+  await rename(`${endpoint}.tmp`, endpoint);
+  log.info({ url }, "listening");
+  let closed: Promise<void> | undefined;
+  return {
+    url,
+    close: () => {
+      closed ??= app.close().then(() => rm(endpoint, { force: true }));
+      return closed;
+    },
+  };
+}
