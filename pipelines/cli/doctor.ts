@@ -4,9 +4,10 @@ import { stringify } from "yaml";
 import { type Config, parseConfig } from "../core/config.ts";
 import { PipelineError } from "../core/errors.ts";
 import { formatDate, formatTime, plural } from "../core/format.ts";
+import type { KafkaConnection } from "../core/kafka-config.ts";
 import { addonChecks, type Check, configChecks, dataDirCheck, nodeCheck } from "../run/checks.ts";
 import { inspectTopic, type Keying, type TopicReport } from "../run/inspect-topic.ts";
-import { type KafkaConnection, kafkaTransport } from "../run/kafka-transport.ts";
+import { kafkaTransport } from "../run/kafka-transport.ts";
 
 interface Options {
   readonly config?: string;

@@ -142,7 +142,7 @@ function read({ records }: TopicSample, topic: TopicConfig) {
     rowsPerRecord: records.length === 0 ? 0 : total / records.length,
     rows,
     entities: { count: tables.entities.length, names: tables.entities.slice(0, 10).map((e) => `${e.kind}:${e.name}`) },
-    series: tables.series.length,
+    series: tables.seriesCount,
     timeRangeMs: total === 0 ? null : ([first, last] as const),
     rejected: [...rejected.values()].sort((a, b) => b.rows - a.rows),
     keying: keys.verdict(),

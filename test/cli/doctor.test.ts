@@ -281,7 +281,9 @@ describe.skipIf(skipWithoutBroker())("on a real broker", () => {
     const r = await json("--config", file, "--topic", "plant");
     expect(r).toMatchObject({
       code: 0,
-      topics: [{ reason: "as given", sample: { records: 50 }, entities: { names: ["service:press-0", "service:press-1"] } }],
+      topics: [
+        { reason: "as given", sample: { records: 50 }, entities: { names: ["service:press-0", "service:press-1"] } },
+      ],
     });
     expect((await json("--config", file)).checks.at(-1)).toMatchObject({
       status: "ok",

@@ -13,7 +13,6 @@ import type { Decoder, SignalSink } from "../../core/signals.ts";
 import type { Attributes, SeriesKind } from "../../core/tables.ts";
 import { PrometheusHistogram } from "./prometheus-histogram.ts";
 import { ProtobufReader, tagOf, whereOf } from "./protobuf-reader.ts";
-import { cacheOf } from "./series-cache.ts";
 import { PROMETHEUS_COUNTER, scraped } from "./tagged.ts";
 
 const MAX_UNPACKED_BYTES = 32 * 1024 * 1024;
@@ -62,22 +61,28 @@ function uncompress(value: Uint8Array): Buffer {
   return snappy.uncompressSync(Buffer.from(value.buffer, value.byteOffset, value.byteLength), { asBuffer: true });
 }
 
+/** Series known by their bytes; past it they are looked up anew. Only ids that the sink gave: refusals count each time. */
+const MAX_KNOWN = 200_000;
+const known = new WeakMap<SignalSink, Map<string, number>>();
+function idsOf(sink: SignalSink): Map<string, number> {
+  const ids = known.get(sink) ?? new Map<string, number>();
+  known.set(sink, ids);
+  return ids;
+}
+
 class Walk {
   readonly #r: ProtobufReader;
   readonly #record: RawRecord;
   readonly #sink: SignalSink;
-  readonly #ids: { number: Map<string, number>; histogram: Map<string, number> };
-  readonly #cache: ReturnType<typeof cacheOf>;
+  /** Ids by source, kind and label bytes. */
+  readonly #ids: Map<string, number>;
   readonly #symbols: string[] = [];
 
   constructor(record: RawRecord, sink: SignalSink) {
     this.#r = new ProtobufReader(record);
     this.#record = record;
     this.#sink = sink;
-    this.#cache = cacheOf(sink);
-    // Ids by label bytes, whatever their entity and kind: bytes and source say both.
-    const head = { entityId: -1, name: `${prometheusRemoteWrite.name} ${record.source}`, unit: "" };
-    this.#ids = { number: this.#cache.of(head, "gauge"), histogram: this.#cache.of(head, "histogram") };
+    this.#ids = idsOf(sink);
   }
 
   request(): void {
@@ -233,8 +238,9 @@ class Walk {
   }
 
   #intern({ key, labels, type, unit = "" }: About, histogram: boolean): number {
-    const ids = histogram ? this.#ids.histogram : this.#ids.number;
-    const known = key === undefined ? undefined : ids.get(key);
+    const ids = this.#ids;
+    const full = key === undefined ? undefined : `${histogram ? "h" : "n"} ${this.#record.source}\u0000${key}`;
+    const known = full === undefined ? undefined : ids.get(full);
     if (known !== undefined) return known;
     const { __name__: metric = "", ...rest } = labels();
     const { resource, attributes }: { resource: Attributes; attributes: Attributes } = scraped(
@@ -243,7 +249,10 @@ class Walk {
     );
     const kind: SeriesKind = histogram ? "histogram" : kindOf(metric, type);
     const id = this.#sink.series(this.#sink.entity(resource), metric, unit, kind, attributes);
-    if (id >= 0 && key !== undefined) this.#cache.put(ids, key, id);
+    if (id >= 0 && full !== undefined) {
+      if (ids.size >= MAX_KNOWN) ids.clear();
+      ids.set(full, id);
+    }
     return id;
   }
 }

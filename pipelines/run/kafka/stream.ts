@@ -70,9 +70,8 @@ export async function kafkaStream({
     closers.unshift(() => view.stop());
     takeOver = () => {
       // What the process before us had begun is looked at once the outputs have been read up to here.
-      setTimeout(async () => {
-        const known = (await store.latest("actions", { limit: 1000 })).map((r) => JSON.parse(r.value) as Action);
-        if (ours()) await acting?.recoverUnfinished(await store.auditTrail(), known);
+      setTimeout(() => {
+        if (ours()) acting?.recoverUnfinished().catch((error) => log.error({ err: error }, "taking over"));
       }, TAKE_OVER_MS).unref();
     };
     if (ours()) takeOver();
