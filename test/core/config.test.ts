@@ -35,6 +35,26 @@ describe("config", () => {
     expect(parseConfig(`windows: {window: ${text}}`).windows.window).toBe(ms);
   });
 
+  it("a topic's format is told by itself unless named; a mapping goes with json and csv", () => {
+    const kafka = (topic: string) =>
+      parseConfig(`sources: [{kind: kafka, brokers: [b], topics: [${topic}]}]`).sources[0];
+    expect(kafka("{name: t}")).toMatchObject({ topics: [{ name: "t", format: "auto" }] });
+    expect(kafka("{name: t, format: csv, mapping: {values: [{path: v, kind: counter}]}}")).toMatchObject({
+      topics: [{ mapping: { timeUnit: "auto", values: [{ path: "v", kind: "counter", unit: "" }] } }],
+    });
+    for (const [bad, where] of [
+      ["{name: t, format: json}", "topics.0.mapping"],
+      ["{name: t, format: influx, mapping: {body: m}}", "topics.0.mapping"],
+      ["{name: t, mapping: {body: m}}", "topics.0.mapping"],
+      ["{name: t, format: json, mapping: {time: ts}}", "name what a row holds"],
+      ["{name: t, format: json, mapping: {body: m, timeUnit: h}}", "timeUnit"],
+    ] as const)
+      expect(() => kafka(bad)).toThrow(where);
+    const files = "kind: files, paths: [a.log]";
+    expect(parseConfig(`sources: [{${files}, format: text}]`).sources[0]).toMatchObject({ format: "text" });
+    expect(() => parseConfig(`sources: [{${files}, mapping: {body: m}}]`)).toThrow("sources.0.mapping");
+  });
+
   it("refuses broken YAML and gives a schema editors can use", () => {
     expect(() => parseConfig("a: [")).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
     expect(JSON.stringify(configJsonSchema())).toContain("otlp-http");

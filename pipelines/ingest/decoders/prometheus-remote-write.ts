@@ -128,7 +128,8 @@ class Walk {
     const key =
       !scattered && from < to && to - from <= MAX_CACHED_BYTES ? r.bytes.toString("latin1", from, to) : undefined;
     const labels = () => this.#labelsOf(start, end);
-    r.pos = start;
+    // What follows labels that stand together and first is all there is to read.
+    r.pos = !scattered && from === start ? to : start;
     this.#rows(end, { samples: tagOf(2, 2), histograms: tagOf(4, 2), type: TYPE.unspecified, key, labels });
     r.pos = end;
   }
@@ -192,8 +193,12 @@ class Walk {
         out[this.#symbol(refs[i] as number)] = this.#symbol(refs[i + 1] as number);
       return out;
     };
+    // Numbers of symbols differ from request to request, their texts do not. The mark keeps apart from keys of 1.0.
+    let key = `2 ${type} ${unit}`;
+    for (const ref of refs) key += `\u0000${this.#symbol(ref)}`;
     r.pos = start;
-    this.#rows(end, { samples: tagOf(2, 2), histograms: tagOf(3, 2), type, unit, key: undefined, labels });
+    const known = key.length <= MAX_CACHED_BYTES ? key : undefined;
+    this.#rows(end, { samples: tagOf(2, 2), histograms: tagOf(3, 2), type, unit, key: known, labels });
     r.pos = end;
   }
 

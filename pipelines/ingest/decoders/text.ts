@@ -6,11 +6,16 @@ import { severityIn } from "./shipper.ts";
 export const text: Decoder = {
   name: "text",
   decode(record, into) {
-    const entityId = (rows: number) => into.entity(resourceOf("", "", "", record.source), rows);
+    let entityId = -1;
     for (const line of linesOf(textOf(record))) {
       if (line.trim() === "") continue;
-      if (line.includes("\u0000")) into.reject("DECODE_BAD_FIELD", "a line is not text");
-      else into.log(entityId(1), record.ingestTimeMs, severityIn(line), line, {}, "");
+      if (line.includes("\u0000")) {
+        into.reject("DECODE_BAD_FIELD", "a line is not text");
+        continue;
+      }
+      // Refused, it is asked for again: each line of it is counted.
+      if (entityId < 0) entityId = into.entity(resourceOf("", "", "", record.source));
+      into.log(entityId, record.ingestTimeMs, severityIn(line), line, {}, "");
     }
   },
 };

@@ -126,6 +126,78 @@ describe("metrics", () => {
   });
 });
 
+describe("JSON payloads of several requests", () => {
+  const request = metrics({ gauge: { dataPoints: [point] } });
+  const one = JSON.stringify(request);
+  const rows = (text: string) => decode("otlp-metrics-json", text);
+  it.each([
+    ["a list", JSON.stringify([request, request])],
+    ["one a line", `${one}\n${one}\n`],
+    ["one a line, Windows' line ends, a byte order mark", `\ufeff${one}\r\n\r\n${one}`],
+  ])("takes %s", (_, text) => {
+    expect(rows(text).points).toHaveLength(2);
+    expect(rows(text).rejected).toEqual([]);
+  });
+  it("takes one printed over many lines", () => {
+    expect(rows(JSON.stringify(request, null, 2)).points).toHaveLength(1);
+  });
+  it("rejects the bad one of several and keeps its neighbours", () => {
+    for (const text of [
+      `${one}\n{"resourceMetrics":7}\n{\n${one}`,
+      JSON.stringify([request, { resourceMetrics: 7 }, 3, request]),
+    ]) {
+      expect(rows(text).points).toHaveLength(2);
+      expect(rows(text).rejected).toMatchObject([{ code: "DECODE_BAD_JSON", rows: 2 }]);
+    }
+  });
+  it.each(["", "7", "[]", "[1]", "nonsense", "{\n{\n"])("refuses %j", (text) => {
+    expect(() => rows(text)).toThrow(expect.objectContaining({ code: "DECODE_BAD_JSON" }));
+  });
+});
+
+describe("exponential histograms", () => {
+  // 2^(i * 2^-scale), worked out with 30 digits and rounded to a double.
+  it.each([
+    [3, 8, 2],
+    [3, 1, 1.0905077326652577],
+    [20, 1_048_576, 2],
+    [-2, 1, 16],
+    [-10, 1, Number.POSITIVE_INFINITY],
+    [1, -4, 0.25],
+  ])("scale %i: bucket %i ends at %f", (scale, index, bound) => {
+    const p = { timeUnixNano, count: 1, scale, positive: { offset: index - 1, bucketCounts: [1] } };
+    const [h] = both({ exponentialHistogram: { dataPoints: [p], aggregationTemporality: 2 } }).histograms;
+    expect(h?.upper[h?.counts.indexOf(1) ?? 0]).toBe(bound);
+  });
+
+  it("keeps the zero bucket's width, and a point without a value is a gap", () => {
+    const p = {
+      timeUnixNano,
+      count: 3,
+      scale: 0,
+      zeroCount: 3,
+      zeroThreshold: 0.5,
+      positive: { offset: 0, bucketCounts: [0] },
+    };
+    const gap = { timeUnixNano, flags: 1 };
+    const rows = both({ exponentialHistogram: { dataPoints: [p, gap], aggregationTemporality: 1 } });
+    expect(rows.histograms).toMatchObject([{ upper: [0.5, 1, 2, Infinity], counts: [3, 0, 0, 0] }]);
+    for (const form of ["histogram", "summary"])
+      expect(both({ [form]: { dataPoints: [gap] } })).toMatchObject({ points: [], histograms: [], rejected: [] });
+  });
+});
+
+describe("attributes", () => {
+  it("refuses a point with more than 128, and keeps the next", () => {
+    const attributes = Array.from({ length: 129 }, (_, i) => ({ key: `k${i}`, value: { stringValue: "v" } }));
+    const rows = both({
+      gauge: { dataPoints: [{ ...point, attributes }, point, { ...point, attributes: attributes.slice(1) }] },
+    });
+    expect(rows.points).toHaveLength(2);
+    expect(rows.rejected).toMatchObject([{ code: "LIMIT_ATTRIBUTES", rows: 1 }]);
+  });
+});
+
 describe("logs and traces", () => {
   it("falls back on observed and ingest time, reads severity from text", () => {
     const logRecords = [

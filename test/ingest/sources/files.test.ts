@@ -88,3 +88,25 @@ describe("fileSource", () => {
     expect(await readAll(write("header.csv", "timestamp,v"), 1)).toEqual([]);
   });
 });
+
+describe("formats", () => {
+  it("a format with a name of its own is carried by records; CSV keeps its header unless there is none", async () => {
+    const records = async (options: { format: string; header?: boolean }) => {
+      const source = fileSource({ path: plain, chunkBytes: 700, ...options });
+      const [first, second] = await source.read(undefined, 1e9);
+      await source.close();
+      return [first, second].map((r) => [
+        r?.format,
+        Buffer.from(r?.value ?? "")
+          .toString()
+          .split("\n")[0],
+      ]);
+    };
+    expect(await records({ format: "csv:files-0" })).toEqual(Array(2).fill(["csv:files-0", "timestamp,v"]));
+    const bare = await records({ format: "csv:files-0", header: false });
+    expect(bare[0]).toEqual(["csv:files-0", "timestamp,v"]);
+    expect(bare[1]?.[1]).toMatch(/^17/);
+    expect((await records({ format: "text" }))[1]).toEqual(["text", bare[1]?.[1]]);
+    expect(() => fileSource({ path: "a.log" })).toThrow(/name its format/);
+  });
+});
