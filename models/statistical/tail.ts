@@ -134,18 +134,18 @@ export function tailBank({
           if (n === undefined) store.refuse(slots[i]!);
           continue;
         }
-        const above = data[at + 2]!;
+        const above = data[at + 2]! + aboveThen;
         let mean = (data[at + 1]! + total) / (n + priorWeight);
         if (leastMean > mean) mean = leastMean;
-        const inverse = (n + weight) / (above + aboveThen);
-        let u = score / mean;
-        if (u < start) {
-          // inverse ** s is convex in s = u / threshold: on [0, 1] it lies below its chord.
-          sum[i] = sum[i]! + 1 + (u / start) * (inverse - 1) - excused;
+        if (score < start * mean) {
+          // (1 / share) ** s is convex in s = u / threshold: on [0, 1] it lies below its chord.
+          sum[i] = sum[i]! + (score * (n + weight - above)) / (start * mean * above) + (1 - excused);
           continue;
         }
+        const inverse = (n + weight) / above;
+        let u = score / mean;
         if (u > maxNormalised) u = maxNormalised;
-        const y = 1 + (shape * (u - start)) / sigmaOf(above, data[at + 3]!);
+        const y = 1 + (shape * (u - start)) / sigmaOf(above - aboveThen, data[at + 3]!);
         sum[i] = sum[i]! + inverse * (quartic ? y * y * (y * y) : y ** (1 / shape)) - excused;
       }
     },

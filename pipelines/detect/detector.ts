@@ -44,6 +44,9 @@ const ROWS = 512;
 /** Values reach the banks divided by their floor, so one unit is the least deviation that matters. */
 const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
 
+/** Factors that make a gap, and that change nothing. */
+const KEEP = Float64Array.of(Number.NaN, 1);
+
 /** Own state of a slot: floor, evidence, windows frozen, start of the first odd window. */
 const OWN = 4;
 
@@ -81,6 +84,7 @@ export function detector(tables: Tables, options: DetectOptions) {
     values: columnOf(),
     raw: banks.map(columnOf),
     asked: columnOf(),
+    far: new Int32Array(ROWS),
     inverse: columnOf(),
   };
   /** Rows of the chunk that may be odd, and the columns of these alone. */
@@ -182,14 +186,17 @@ export function detector(tables: Tables, options: DetectOptions) {
 
   /** A CUSUM remembers: once all others find the value usual again, the change is over, and it is not asked. */
   const ask = (n: number) => {
-    const { asked, raw } = all;
+    const { asked, raw, far } = all;
     const remembered = raw[cusum]!;
-    asked.fill(Number.NaN, 0, n);
+    far.fill(0, 0, n);
     for (let b = 0; b < banks.length; b++) {
       if (b === cusum) continue;
       const column = raw[b]!;
-      for (let k = 0; k < n; k++) if (column[k]! >= 1) asked[k] = remembered[k]!;
+      for (let k = 0; k < n; k++) far[k] = far[k]! | column[k]!; // whole deviations; NaN has none
     }
+    // Chance decides, so a table and not a branch.
+    const keep = KEEP;
+    for (let k = 0; k < n; k++) asked[k] = remembered[k]! * keep[-far[k]! >>> 31]!;
   };
 
   /** Settles the rows that are surely usual; the number of the others, which `odd.at` then lists. */
@@ -235,7 +242,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       const found = p[j]!;
       const chance = found < 1 ? (found > 1e-30 ? found : 1e-30) : 1; // NaN: nobody has an opinion
       p[j] = chance;
-      const orders = -Math.log10(chance);
+      const orders = Math.log(chance) * -Math.LOG10E;
       gain[j] = orders;
       const slot = slots[j]!;
       // What is odd stays out, unless it has stayed odd for so long that it is the new normal.
@@ -258,16 +265,21 @@ export function detector(tables: Tables, options: DetectOptions) {
 
   /** Adds the evidence of the `m` odd rows; opens and strengthens. */
   const judge = (w: WindowBatch, from: number, m: number, heard: Set<number>, out: Anomaly[]) => {
+    const state = own;
+    const { gain } = odd;
+    const memory = +MEMORY;
+    const most = +WINDOW_CAP;
+    const enough = +options.openEvidence;
     for (let j = 0; j < m; j++) {
       const slot = odd.slots[j]!;
-      const gain = Math.min(WINDOW_CAP, odd.gain[j]!);
-      const evidence = own[slot * OWN + 1]! * MEMORY + (gain > LEAST_GAIN ? gain : 0);
-      own[slot * OWN + 1] = evidence;
-      if (gain > 2 && own[slot * OWN + 3] === 0) own[slot * OWN + 3] = w.startMs;
+      const orders = gain[j]!;
+      const evidence = state[slot * 4 + 1]! * memory + (orders > LEAST_GAIN ? (orders < most ? orders : most) : 0);
+      state[slot * 4 + 1] = evidence;
+      if (orders > 2 && state[slot * 4 + 3] === 0) state[slot * 4 + 3] = w.startMs;
       const id = idOf[slot]!;
       const known = open.size > 0 ? open.get(id) : undefined;
-      if (!known && evidence < options.openEvidence) {
-        if (evidence < 1) own[slot * OWN + 3] = 0;
+      if (!known && evidence < enough) {
+        if (evidence < 1) state[slot * 4 + 3] = 0;
         continue;
       }
       const pNow = odd.p[j]!;

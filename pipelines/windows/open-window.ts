@@ -1,9 +1,11 @@
 import { grown } from "../core/interning.ts";
 import type { WindowBatch } from "../core/records.ts";
-import { bytesOf, float64Of } from "../core/stage.ts";
+import { bytesOf, float64Of, type PutChunk } from "../core/stage.ts";
 
-/** Doubles a row: series id, sum, count, min, max. The first double of the array is the window's end. */
+/** Doubles a row: series id, sum, count, min, max. */
 const ROW = 5;
+/** Rows a chunk of state: a commit in the middle of a window writes what changed, not the window. */
+const BLOCK = 4096;
 /** Fewer rows than one in so many ids are put in order by sorting, more by walking over all ids. */
 const SPARSE = 16;
 
@@ -12,7 +14,7 @@ export class WindowArrays {
   #free: { rows: Float64Array<ArrayBuffer>; rowOf: Int32Array<ArrayBuffer> }[] = [];
 
   take(): { rows: Float64Array<ArrayBuffer>; rowOf: Int32Array<ArrayBuffer> } {
-    return this.#free.pop() ?? { rows: new Float64Array(1 + 64 * ROW), rowOf: new Int32Array(256) };
+    return this.#free.pop() ?? { rows: new Float64Array(64 * ROW), rowOf: new Int32Array(256) };
   }
   /** `rowOf` must be all zero. */
   give(rows: Float64Array<ArrayBuffer>, rowOf: Int32Array<ArrayBuffer>): void {
@@ -24,12 +26,14 @@ export class WindowArrays {
 export class OpenWindow {
   readonly startMs: number;
   readonly endMs: number;
-  dirty = true;
   readonly #arrays: WindowArrays;
   #rows: Float64Array<ArrayBuffer>;
   /** Row + 1 of each series, 0 for none. */
   #rowOf: Int32Array<ArrayBuffer>;
   #count = 0;
+  #dirty = new Uint8Array(4);
+  /** Blocks that have been saved. */
+  #saved = 0;
 
   constructor(startMs: number, endMs: number, arrays = new WindowArrays()) {
     this.startMs = startMs;
@@ -38,18 +42,17 @@ export class OpenWindow {
     const { rows, rowOf } = arrays.take();
     this.#rows = rows;
     this.#rowOf = rowOf;
-    rows[0] = endMs;
   }
 
   add(seriesId: number, value: number): void {
-    this.dirty = true;
     const row = seriesId < this.#rowOf.length ? (this.#rowOf[seriesId] as number) : 0;
     if (row === 0) {
       this.#insert(seriesId, value);
       return;
     }
     const rows = this.#rows;
-    const at = row * 5 - 4;
+    const at = row * 5 - 5;
+    this.#dirty[(row - 1) >>> 12] = 1; // BLOCK is 2 ** 12
     rows[at + 1] = (rows[at + 1] as number) + value;
     rows[at + 2] = (rows[at + 2] as number) + 1;
     if (value < (rows[at + 3] as number)) rows[at + 3] = value;
@@ -57,7 +60,10 @@ export class OpenWindow {
   }
 
   #insert(seriesId: number, value: number): void {
-    const at = 1 + this.#count * ROW;
+    const at = this.#count * ROW;
+    const block = Math.floor(this.#count / BLOCK);
+    if (block >= this.#dirty.length) this.#dirty = grown(this.#dirty, block + 1);
+    this.#dirty[block] = 1;
     if (at + ROW > this.#rows.length) this.#rows = grown(this.#rows, at + ROW);
     if (seriesId >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, seriesId + 1);
     this.#count += 1;
@@ -81,7 +87,7 @@ export class OpenWindow {
     const min = new Float64Array(n);
     const max = new Float64Array(n);
     for (let k = 0; k < n; k++) {
-      const at = 1 + (order[k] as number) * 5;
+      const at = (order[k] as number) * 5;
       const times = rows[at + 2] as number;
       const low = rows[at + 3] as number;
       const high = rows[at + 4] as number;
@@ -105,7 +111,7 @@ export class OpenWindow {
     const rowOf = this.#rowOf;
     const order = new Uint32Array(n);
     if (n * SPARSE < rowOf.length) {
-      for (let row = 0; row < n; row++) order[row] = rows[1 + row * ROW] as number;
+      for (let row = 0; row < n; row++) order[row] = rows[row * ROW] as number;
       order.sort();
       for (let k = 0; k < n; k++) {
         const id = order[k] as number;
@@ -123,21 +129,35 @@ export class OpenWindow {
     return order;
   }
 
-  save(): Uint8Array {
-    return bytesOf(this.#rows.subarray(0, 1 + this.#count * ROW));
+  /** State as chunks `startMs/block`. */
+  snapshot(put: PutChunk, full: boolean): void {
+    for (let block = 0; block * BLOCK < this.#count; block++) {
+      if (!this.#dirty[block] && !full) continue;
+      const to = Math.min(this.#count, (block + 1) * BLOCK);
+      put(`${this.startMs}/${block}`, bytesOf(this.#rows.subarray(block * BLOCK * ROW, to * ROW)));
+      this.#saved = Math.max(this.#saved, block + 1);
+    }
+    this.#dirty.fill(0);
   }
 
-  static load(startMs: number, bytes: Uint8Array, arrays?: WindowArrays): OpenWindow {
-    const all = float64Of(bytes);
-    const w = new OpenWindow(startMs, all[0] as number, arrays);
-    w.#rows = grown(w.#rows, all.length);
-    w.#rows.set(all);
-    for (let at = 1; at < all.length; at += ROW) {
-      const id = all[at] as number;
-      w.#rowOf = grown(w.#rowOf, id + 1);
-      w.#rowOf[id] = ++w.#count;
+  /** Keys of the chunks that `snapshot` has written. */
+  savedKeys(): string[] {
+    return Array.from({ length: this.#saved }, (_, block) => `${this.startMs}/${block}`);
+  }
+
+  /** Takes back one chunk. */
+  restore(block: number, bytes: Uint8Array): void {
+    const state = float64Of(bytes);
+    const from = block * BLOCK;
+    this.#rows = grown(this.#rows, from * ROW + state.length);
+    this.#rows.set(state, from * ROW);
+    for (let i = 0; i < state.length / ROW; i++) {
+      const id = state[i * ROW] as number;
+      this.#rowOf = grown(this.#rowOf, id + 1);
+      this.#rowOf[id] = from + i + 1;
     }
-    w.dirty = false;
-    return w;
+    this.#count = Math.max(this.#count, from + state.length / ROW);
+    this.#dirty = grown(this.#dirty, block + 1);
+    this.#saved = Math.max(this.#saved, block + 1);
   }
 }

@@ -35,7 +35,8 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const { tables } = sink;
   const open = new Map<number, OpenWindow>();
   const arrays = new WindowArrays();
-  const closedStarts: number[] = [];
+  /** Chunks of windows that have closed since the last snapshot. */
+  const closedKeys: string[] = [];
   const rates = counterRates(tables);
   const histograms = histogramFeatures(tables);
   const spans = callSpans(tables);
@@ -202,27 +203,27 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         const digests = logs.close(start, w, heard);
         quiet.close(w, heard);
         open.delete(start);
-        closedStarts.push(start);
+        closedKeys.push(...w.savedKeys());
         nextStart = start + windowMs;
         for (const a of alive) if (a < nextStart) alive.delete(a);
         yield { batch: w.close(), logs: digests, edges };
       }
     },
     snapshot(put, full = false) {
-      for (const w of open.values()) {
-        if (!w.dirty && !full) continue;
-        put(`open/${w.startMs}`, w.save());
-        w.dirty = false;
-      }
-      for (const start of closedStarts) put(`open/${start}`, undefined);
-      closedStarts.length = 0;
+      for (const w of open.values()) w.snapshot(scoped(put, "open"), full);
+      for (const key of closedKeys) put(`open/${key}`, undefined);
+      closedKeys.length = 0;
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
       const running = [...clocks].map(([k, v]) => [k, Number.isFinite(v) ? v : -1]);
       put("time", toChunk([clockMs, nextStart, [...alive], running]));
     },
     restore(chunks) {
-      for (const [k, bytes] of scopedChunks(chunks, "open"))
-        open.set(Number(k), OpenWindow.load(Number(k), bytes, arrays));
+      for (const [key, bytes] of scopedChunks(chunks, "open")) {
+        const [start, block] = key.split("/").map(Number) as [number, number];
+        const w = open.get(start) ?? new OpenWindow(start, start + windowMs, arrays);
+        open.set(start, w);
+        w.restore(block, bytes);
+      }
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
       const time = chunks.get("time");
       if (!time) return;

@@ -20,7 +20,7 @@ const uniform = () => {
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 };
-const noise = Float64Array.from({ length: 1 << 21 }, () => 100 + 10 * (uniform() + uniform() + uniform() - 1.5));
+const noise = Float64Array.from({ length: 1 << 21 }, () => 100 + 30 * (uniform() + uniform() + uniform() - 1.5));
 
 function updatesPerSec(banks: readonly BankName[]): number {
   const tables = new Tables({ entities: 10, series: SERIES, seriesPerEntity: SERIES });
