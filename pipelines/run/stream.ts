@@ -22,6 +22,7 @@ import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 import { apiRoutes } from "./api.ts";
 import { assemble } from "./assemble.ts";
+import { letterLine } from "./dead-letters.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import { KILL_SWITCH, type Stream, type StreamOptions } from "./job.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
@@ -126,7 +127,7 @@ async function start(
         if (o.topic === "incidents") {
           const i = JSON.parse(o.value) as Incident;
           log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-        } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
+        } else if (o.topic === "dead-letters") log.warn({ key: o.key, ...letterLine(o.value) }, "dead letter");
       }
       if (acting)
         for (const o of outputs) {
@@ -146,7 +147,7 @@ async function start(
 
   let wake = () => {};
   let lastAppendMs = clock.nowMs();
-  const append = async (record: { format: string; value: Uint8Array }) => {
+  const append = async (record: { format: string; value: Uint8Array; ingestTimeMs?: number }) => {
     if (!journal) throw new Error("no live source");
     await journal.append(record);
     lastAppendMs = clock.nowMs();
@@ -160,12 +161,13 @@ async function start(
   const otlp = config.sources.find((s) => s.kind === "otlp-http");
   if (journal && otlp && !replay) {
     const live = journal;
+    const overloaded = () => live.bytesAfter(run.positionOf(live.name)) > otlp.maxLagBytes;
     const token = randomBytes(24).toString("base64url");
     app = fastify({ bodyLimit: otlp.maxBodyBytes, forceCloseConnections: true });
     await otlpRoutes(app, {
       append,
       maxBodyBytes: otlp.maxBodyBytes,
-      overloaded: () => live.bytesAfter(run.positionOf(live.name)) > otlp.maxLagBytes,
+      overloaded,
     });
     apiRoutes(app, {
       store,
@@ -174,6 +176,20 @@ async function start(
       clock,
       report: async (i) => renderReport(await inputOf(i)),
       counts: stages.features.counts,
+      door: {
+        busy: overloaded,
+        refuses: () => undefined,
+        send: async (letters, done) => {
+          // Together, so that they share a sync; the journal keeps their order.
+          const results = await Promise.allSettled(
+            letters.map((letter) => {
+              const { format, payload, ingestTimeMs } = letter;
+              return append({ format, value: Buffer.from(payload, "base64"), ingestTimeMs }).then(() => done(letter));
+            }),
+          );
+          for (const r of results) if (r.status === "rejected") throw r.reason;
+        },
+      },
     });
     url = await app.listen({ host: otlp.host, port: otlp.port });
     const endpoint = join(config.dataDir, "endpoint.json");

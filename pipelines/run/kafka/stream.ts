@@ -14,7 +14,9 @@ import { reportFiles } from "../../report/sinks/report-files.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { apiRoutes } from "../api.ts";
+import { letterLine } from "../dead-letters.ts";
 import { KILL_SWITCH, type Stream, type StreamOptions } from "../job.ts";
+import { kafkaDoor } from "./door.ts";
 import { HEADERS } from "./route.ts";
 import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
@@ -96,7 +98,7 @@ export async function kafkaStream({
           if (o.topic === "incidents") {
             const i = JSON.parse(o.value) as Incident;
             log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-          } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
+          } else if (o.topic === "dead-letters") log.warn({ key: o.key, ...letterLine(o.value) }, "dead letter");
           else if (o.topic === "actions" && acting && ours())
             void acting
               .onCommitted(JSON.parse(o.value) as Action)
@@ -130,6 +132,12 @@ export async function kafkaStream({
       clock,
       report: async (i) => renderReport(await inputOf(i)),
       counts: {},
+      door: kafkaDoor({
+        transport,
+        signals: worker.routed ? names.signals : undefined,
+        parts: worker.tasks,
+        inputs: worker.inputs,
+      }),
     });
     const at = otlp?.kind === "otlp-http" ? otlp : config.api;
     const url = await app.listen({ host: at.host, port: at.port });

@@ -29,6 +29,11 @@ export interface WorkerOptions {
 export interface Worker {
   readonly names: Names;
   readonly groups: ReadonlyMap<StageName, Group>;
+  /** Inputs are sorted by entity first, for this many tasks. */
+  readonly routed: boolean;
+  readonly tasks: number;
+  /** Topics that are read. */
+  readonly inputs: readonly string[];
   /** Rejects when a group can't go on. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -43,13 +48,14 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   const inputs: Input[] = runtime.topics.map((t) => ({ topic: t.name, format: formatName(t) }));
   const groups = new Map<StageName, Group>();
   let reader: Promise<Reader> | undefined;
+  let plan: Plan;
   const stop = async () => {
     // In order of flow: what a stage sends on its way out, the next may still take in.
     for (const group of groups.values()) await group.stop();
     await transport.close();
   };
   try {
-    const plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
+    plan = await planOf(transport, inputs, runtime, config.sources.length > 0 ? names.intake : undefined);
     const admin = kafka.admin();
     try {
       await admin.connect();
@@ -134,7 +140,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   }
   const failed = Promise.race([...groups.values()].map((g) => g.failed));
   failed.catch(() => {});
-  return { names, groups, failed, stop };
+  return { names, groups, routed: plan.routed, tasks: plan.features, inputs: inputs.map((i) => i.topic), failed, stop };
 }
 
 interface Plan {
