@@ -44,3 +44,23 @@ export async function post(dataDir: string, path: string, body: Record<string, u
   });
   if (!response.ok) throw new Error(`refused (${response.status}): ${(await response.text()).slice(0, 300)}`);
 }
+
+/** GET, or POST where there is a body. Undefined for the status that `absent` names. @throws when the pipeline refuses */
+export async function request<T>(
+  endpoint: { url: string; token: string },
+  path: string,
+  { body, absent }: { body?: unknown; absent?: number } = {},
+): Promise<T> {
+  const response = await fetch(`${endpoint.url}${path}`, {
+    method: body === undefined ? "GET" : "POST",
+    headers: {
+      authorization: `Bearer ${endpoint.token}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(60_000),
+  });
+  if (response.status === absent) return undefined as T;
+  if (!response.ok) throw new Error(`refused (${response.status}): ${(await response.text()).slice(0, 300)}`);
+  return (await response.json()) as T;
+}

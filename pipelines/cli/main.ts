@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { PipelineError } from "../core/errors.ts";
 import { agentCommand } from "./agent.ts";
 import { configCommand } from "./config.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { incidentsCommand } from "./incidents.ts";
@@ -22,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
     agentCommand,
     incidentsCommand,
     recoverCommand,
+    deadLettersCommand,
     configCommand,
     doctorCommand,
   ]) {

@@ -27,10 +27,19 @@ export interface Store {
   state(task: string): Promise<Map<string, Uint8Array>>;
   /** Records of a topic after `seq`, in order of commit. */
   records(topic: Topic, options?: { afterSeq?: number; limit?: number }): Promise<StoredRecord[]>;
-  /** Newest record of every key (compacted view), newest first; `key` asks for one. */
-  latest(topic: Topic, options?: { key?: string; limit?: number }): Promise<StoredRecord[]>;
-  /** Append-only audit of actions; `hash` chains each entry to the one before. */
-  audit(entry: { planId: string; timeMs: number; event: string; detail: string }): Promise<void>;
-  auditTrail(): Promise<{ seq: number; planId: string; timeMs: number; event: string; detail: string; hash: string }[]>;
+  /**
+   * Newest record of every key (compacted view), newest first or oldest first; `key` asks for one. Page on from the `seq`
+   * of the last: a record that comes meanwhile takes its key's place at the end.
+   */
+  latest(
+    topic: Topic,
+    options?: { key?: string; limit?: number; afterSeq?: number; beforeSeq?: number; oldestFirst?: boolean },
+  ): Promise<StoredRecord[]>;
+  /** Append-only audit of what people and the executor did, together or not at all; `hash` chains each entry to the one before. */
+  audit(...entries: { planId: string; timeMs: number; event: string; detail: string }[]): Promise<void>;
+  /** `planIds` asks for entries about these alone: then the chain can't be checked. */
+  auditTrail(options?: {
+    planIds?: readonly string[];
+  }): Promise<{ seq: number; planId: string; timeMs: number; event: string; detail: string; hash: string }[]>;
   close(): Promise<void>;
 }

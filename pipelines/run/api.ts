@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { type Door, listLetters } from "./dead-letters.ts";
 
 export interface ApiOptions {
   readonly store: Store;
@@ -14,13 +16,15 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly report: (incident: Incident) => Promise<{ html: string; markdown: string; json: unknown }>;
   readonly counts: Readonly<Record<string, number>>;
+  /** Where dead letters go back to. */
+  readonly door: Door;
 }
 
 const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
 
 export function apiRoutes(
   app: FastifyInstance,
-  { store, appendControl, token, clock, report, counts }: ApiOptions,
+  { store, appendControl, token, clock, report, counts, door }: ApiOptions,
 ): void {
   const latest = async <T>(topic: Topic, limit = 100) =>
     (await store.latest(topic, { limit })).map((r) => JSON.parse(r.value) as T);
@@ -40,11 +44,13 @@ export function apiRoutes(
   const by = (request: FastifyRequest) =>
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
 
+  deadLetterRoutes(app, { store, door, clock, guard });
   app.get("/healthz", async () => ({ ok: true }));
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;
     if (!TOPICS.includes(topic)) return reply.code(404).send({ error: `topics: ${TOPICS.join(", ")}` });
+    if (topic === "dead-letters") return (await listLetters(store, {})).letters; // all of them, with payloads: the routes below
     return latest(topic, 1000);
   });
   app.get("/api/incidents", async () => latest<Incident>("incidents"));

@@ -6,6 +6,7 @@ import type { Action, Incident } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
 import { renderReport } from "../report/report.ts";
 import { reportFiles } from "../report/sinks/report-files.ts";
+import { letterLine } from "./dead-letters.ts";
 
 /** Newest actions that a report looks through. */
 const ACTIONS = 200;
@@ -46,7 +47,7 @@ export async function incidentReports(options: {
         if (o.topic === "incidents") {
           const i = JSON.parse(o.value) as Incident;
           log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-        } else if (o.topic === "dead-letters") log.warn({ key: o.key, letter: o.value.slice(0, 500) }, "dead letter");
+        } else if (o.topic === "dead-letters") log.warn({ key: o.key, ...letterLine(o.value) }, "dead letter");
       }
       await write(outputs).catch((error) => log.error({ err: error }, "report not written"));
     },

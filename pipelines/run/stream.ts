@@ -95,7 +95,7 @@ async function start(
   let wake = () => {};
   let lastAppendMs = clock.nowMs();
   const live = replay ? undefined : journal;
-  const append = async (record: { format: string; value: Uint8Array }) => {
+  const append = async (record: { format: string; value: Uint8Array; ingestTimeMs?: number }) => {
     await live?.append(record);
     lastAppendMs = clock.nowMs();
     wake();
@@ -137,6 +137,20 @@ async function start(
       report: reports.render,
       counts: stages.features.counts,
       intake: live && { append, overloaded },
+      door: {
+        busy: overloaded,
+        refuses: () => (live ? undefined : "this run has no live input"),
+        send: async (letters, done) => {
+          // Together, so that they share a sync; the journal keeps their order.
+          const results = await Promise.allSettled(
+            letters.map((letter) => {
+              const { format, payload, ingestTimeMs } = letter;
+              return append({ format, value: Buffer.from(payload, "base64"), ingestTimeMs }).then(() => done(letter));
+            }),
+          );
+          for (const r of results) if (r.status === "rejected") throw r.reason;
+        },
+      },
     });
     closers.unshift(server.close);
   }

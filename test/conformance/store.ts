@@ -122,6 +122,13 @@ export function checkStore(name: string, open: () => Promise<Store>): void {
       expect(latest[0]).toEqual(all[1204]);
       expect(latest[1]).toEqual(all[1202]);
       expect(await store.latest("anomalies", { limit: 2 })).toEqual(latest.slice(0, 2));
+      expect(await store.latest("anomalies", { limit: 3, beforeSeq: latest[9]!.seq })).toEqual(latest.slice(10, 13));
+      const rising = latest.toReversed();
+      expect(await store.latest("anomalies", { oldestFirst: true })).toEqual(rising);
+      const [from, to] = [rising[99]!.seq, rising[200]!.seq];
+      const between = { oldestFirst: true, afterSeq: from, beforeSeq: to };
+      expect(await store.latest("anomalies", between)).toEqual(rising.slice(100, 200));
+      expect(await store.latest("anomalies", { ...between, limit: 7 })).toEqual(rising.slice(100, 107));
       expect(await store.latest("anomalies", { key: "k699" })).toEqual([all[699]]);
       expect(await store.latest("anomalies", { key: "k700" })).toEqual([]);
     });
@@ -151,6 +158,13 @@ export function checkStore(name: string, open: () => Promise<Store>): void {
       const trail = await store.auditTrail();
       expect(trail).toMatchObject(entries);
       expect(verifyAudit(trail)).toEqual({ ok: true });
+      await Promise.all([store.audit(...entries.slice(0, 3)), store.audit(...entries.slice(3))]);
+      const longer = await store.auditTrail();
+      expect(longer).toMatchObject([...entries, ...entries]);
+      expect(verifyAudit(longer)).toEqual({ ok: true });
+      const [two, six] = [longer[2]!, longer[6]!];
+      expect(await store.auditTrail({ planIds: ["p2", "p6", "none"] })).toEqual([two, six, longer[10]!, longer[14]!]);
+      expect(await store.auditTrail({ planIds: [] })).toEqual([]);
       const changed = trail.map((entry, i) => (i === 3 ? { ...entry, detail: "other" } : entry));
       expect(verifyAudit(changed)).toEqual({ ok: false, brokenSeq: trail[3]!.seq });
       expect(verifyAudit(trail.toSpliced(5, 1))).toEqual({ ok: false, brokenSeq: trail[6]!.seq });

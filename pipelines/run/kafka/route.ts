@@ -163,7 +163,7 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
   };
 }
 
-const shareText = ({ index, of, primary }: Share) => `${index}/${of}${primary ? "!" : ""}`;
+export const shareText = ({ index, of, primary }: Share) => `${index}/${of}${primary ? "!" : ""}`;
 
 export function shareFrom(text: string | undefined): Share | undefined {
   const match = /^(\d+)\/(\d+)(!?)$/.exec(text ?? "");

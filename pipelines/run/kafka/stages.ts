@@ -4,6 +4,7 @@ import type { RawRecord } from "../../core/records.ts";
 import type { Outbox, Stage } from "../../core/stage.ts";
 import type { Produced, TaskRecord, TaskStage } from "../../runtime/kafka/task.ts";
 import { assemble } from "../assemble.ts";
+import { cloudEvent } from "./cloud-event.ts";
 import { mergeOrigins } from "./merge.ts";
 import { HEADERS, shareFrom } from "./route.ts";
 import type { Names } from "./topics.ts";
@@ -16,11 +17,13 @@ export interface Input {
 }
 
 /** Outputs go to the partition of the task, so that they lie in the order in which they were found. */
-function outbox(names: Names, partition: number, next: string | undefined, origin: string) {
+function outbox(config: Config, names: Names, partition: number, next: string | undefined, origin: string) {
+  const { system, runtime } = config;
+  const mode = runtime.kind === "kafka" ? runtime.events : "binary";
   let produce: (record: Produced) => void = () => {};
   const out: Outbox = {
     emit: (topic, key, record) =>
-      produce({ topic: names.output(topic), partition, key, value: JSON.stringify(record) }),
+      produce({ topic: names.output(topic), partition, ...cloudEvent({ topic, key, record }, { system, mode }) }),
     send: (message) => {
       if (next === undefined || (message.type === "control" && message.control.kind === "tick")) return;
       for (const record of toRecords(message, { topic: next, partition: 0, origin })) produce(record);
@@ -45,7 +48,7 @@ export function featuresTask(
   partition: number,
 ) {
   const stage = assemble(config).features;
-  const { out, to } = outbox(names, partition, names.messages, `features/${partition}`);
+  const { out, to } = outbox(config, names, partition, names.messages, `features/${partition}`);
   const formats = new Map(inputs.map((i) => [i.topic, i.format]));
   for (const origin of origins) stage.join(origin);
   return {
@@ -81,13 +84,13 @@ export function featuresTask(
 export function incidentsTask(config: Config, names: Names, tasks: number, partition: number): TaskStage {
   const origins = Array.from({ length: tasks }, (_, p) => `features/${p}`);
   const stage = mergeOrigins(assemble(config).incidents, origins);
-  const { out, to } = outbox(names, partition, names.decisions, `incidents/${partition}`);
+  const { out, to } = outbox(config, names, partition, names.decisions, `incidents/${partition}`);
   return taskOf(stage, (record) => stage.process(record, out), to);
 }
 
 export function actTask(config: Config, names: Names, partition: number): TaskStage {
   const stage = assemble(config).act;
-  const { out, to } = outbox(names, partition, undefined, `act/${partition}`);
+  const { out, to } = outbox(config, names, partition, undefined, `act/${partition}`);
   return taskOf(stage, (record) => stage.process(fromRecord(record).message, out), to);
 }
 

@@ -8,6 +8,7 @@ import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
+import { kafkaDoor } from "./door.ts";
 import { HEADERS } from "./route.ts";
 import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
@@ -92,6 +93,12 @@ export async function kafkaStream({
           ]),
         overloaded: () => false,
       },
+      door: kafkaDoor({
+        transport,
+        signals: worker.routed ? names.signals : undefined,
+        parts: worker.tasks,
+        inputs: worker.inputs,
+      }),
     });
     closers.unshift(server.close);
     return { url: server.url, ended: worker.failed, stop: close };

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Topic } from "../../core/records.ts";
 import type { OutputRecord, Store } from "../../core/store.ts";
 import type { Transport } from "../../runtime/kafka/transport.ts";
+import { recordJson } from "./cloud-event.ts";
 import { type Names, OUTPUTS } from "./topics.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -44,12 +45,12 @@ export async function followOutputs(options: {
       parts.map(async (part) => {
         const { topic, partition, at } = part;
         const { records, nextOffset } = await reader.take(names.output(topic), partition, at, READ_BYTES, WAIT_MS);
-        for (const { key, value } of records)
+        for (const { key, value, headers } of records)
           if (value !== null)
             outputs.push({
               topic,
               key: Buffer.from(key ?? []).toString("utf8"),
-              value: Buffer.from(value).toString("utf8"),
+              value: recordJson({ value, headers }),
             });
         if (nextOffset > at) positions.set(`${topic}/${partition}`, String(nextOffset));
         part.at = nextOffset;

@@ -29,6 +29,11 @@ export interface WorkerOptions {
 export interface Worker {
   readonly names: Names;
   readonly groups: ReadonlyMap<StageName, Group>;
+  /** Inputs are sorted by entity first, for this many tasks. */
+  readonly routed: boolean;
+  readonly tasks: number;
+  /** Topics that are read. */
+  readonly inputs: readonly string[];
   /** Rejects when a group can't go on. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -43,6 +48,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   const inputs: Input[] = runtime.topics.map((t) => ({ topic: t.name, format: formatName(t) }));
   const groups = new Map<StageName, Group>();
   let reader: Promise<Reader> | undefined;
+  let plan: Plan;
   const stop = async () => {
     // In order of flow: what a stage sends on its way out, the next may still take in.
     for (const group of groups.values()) await group.stop();
@@ -50,7 +56,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   };
   try {
     const intake = runtime.intake ?? config.sources.length > 0;
-    const plan = await planOf(transport, inputs, runtime, intake);
+    plan = await planOf(transport, inputs, runtime, intake);
     const admin = kafka.admin();
     try {
       await admin.connect();
@@ -135,7 +141,7 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
   }
   const failed = Promise.race([...groups.values()].map((g) => g.failed));
   failed.catch(() => {});
-  return { names, groups, failed, stop };
+  return { names, groups, routed: plan.routed, tasks: plan.features, inputs: inputs.map((i) => i.topic), failed, stop };
 }
 
 interface Plan {

@@ -35,7 +35,12 @@ export interface Journal extends Source {
    * @throws PipelineError LIMIT_BYTES for a record over 64 MiB, STORE_FAILED (retriable) when the disk refuses: the
    *   record is then not in the journal, and later appends work again as soon as the disk does
    */
-  append(record: { readonly format: string; readonly value: Uint8Array }): Promise<string>;
+  append(record: {
+    readonly format: string;
+    readonly value: Uint8Array;
+    /** Of a record that comes again; now, otherwise. */
+    readonly ingestTimeMs?: number;
+  }): Promise<string>;
   endPosition(): string;
   /** How much there is to read after a position (`undefined`: the start). */
   bytesAfter(position: string | undefined): number;
@@ -63,10 +68,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     return {
       name: NAME,
       tornBytes,
-      append: async ({ format, value }) => {
+      append: async ({ format, value, ingestTimeMs }) => {
         if (writer === undefined || closed) {
           throw new PipelineError("STORE_FAILED", dir, { detail: `the journal is ${closed ? "closed" : "read-only"}` });
         }
+        if (ingestTimeMs !== undefined) return writer.append(ingestTimeMs, format, value);
         lastMs = Math.max(lastMs, clock.nowMs());
         return writer.append(lastMs, format, value);
       },

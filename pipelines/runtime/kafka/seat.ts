@@ -295,7 +295,8 @@ function* batches(byTopic: ReadonlyMap<string, Message[]>) {
     let [from, bytes] = [0, 0];
     for (let i = 0; i < messages.length; i++) {
       const m = messages[i] as Message;
-      const size = (m.value?.length ?? 0) + (m.key?.length ?? 0) + 100;
+      let size = (m.value?.length ?? 0) + (m.key?.length ?? 0) + 100;
+      for (const name in m.headers) size += name.length + String(m.headers[name]).length;
       if (i > from && bytes + size > BATCH_BYTES) {
         yield [{ topic, messages: messages.slice(from, i) }];
         [from, bytes] = [i, 0];

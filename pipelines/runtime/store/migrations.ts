@@ -32,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE audit (seq bigserial PRIMARY KEY, plan_id text NOT NULL, time_ms bigint NOT NULL, event text NOT NULL, detail text NOT NULL, hash text NOT NULL)",
     ],
   },
+  { id: 2, statements: ["CREATE INDEX audit_plan ON audit (plan_id)"] },
 ];
 
 /**

@@ -68,22 +68,33 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
         afterSeq,
         limit ?? null,
       ]),
-    latest: (topic, { key, limit } = {}) =>
+    latest: (topic, { key, limit, afterSeq = 0, beforeSeq = Number.MAX_SAFE_INTEGER, oldestFirst = false } = {}) =>
       key === undefined
-        ? select("SELECT seq, topic, key, value FROM latest WHERE topic = $1 ORDER BY seq DESC LIMIT $2", [
-            topic,
-            limit ?? null,
-          ])
+        ? select(
+            `SELECT seq, topic, key, value FROM latest WHERE topic = $1 AND seq > $2 AND seq < $3
+             ORDER BY seq ${oldestFirst ? "ASC" : "DESC"} LIMIT $4`,
+            [topic, afterSeq, beforeSeq, limit ?? null],
+          )
         : select("SELECT seq, topic, key, value FROM latest WHERE topic = $1 AND key = $2 LIMIT $3", [
             topic,
             key,
             limit ?? null,
           ]),
-    audit: (entry) => guarded(() => database.transaction((sql) => writeAudit(sql, entry))),
-    auditTrail: () =>
+    audit: (...entries) =>
+      guarded(() =>
+        database.transaction(async (sql) => {
+          // Two writers must not chain to the same entry.
+          await sql.query("LOCK TABLE audit IN EXCLUSIVE MODE");
+          for (const rows of batches(entries.map((e) => [e.planId, e.event, e.detail, String(e.timeMs)] as const)))
+            await writeAudit(sql, rows);
+        }),
+      ),
+    auditTrail: ({ planIds } = {}) =>
       guarded(async () => {
         const { rows } = await database.query<AuditEntry & { seq: number | bigint | string; hash: string }>(
-          'SELECT seq, plan_id AS "planId", time_ms AS "timeMs", event, detail, hash FROM audit ORDER BY seq',
+          `SELECT seq, plan_id AS "planId", time_ms AS "timeMs", event, detail, hash FROM audit
+           WHERE $1::text IS NULL OR plan_id IN (SELECT json_array_elements_text($1::json)) ORDER BY seq`,
+          [planIds === undefined ? null : JSON.stringify(planIds)],
         );
         return rows.map((row) => ({ ...row, seq: Number(row.seq), timeMs: Number(row.timeMs) }));
       }),
@@ -149,18 +160,17 @@ async function writeOutputs(sql: Sql, outputs: readonly OutputRecord[]): Promise
   }
 }
 
-async function writeAudit(sql: Sql, entry: AuditEntry): Promise<void> {
-  // Two writers must not chain to the same entry.
-  await sql.query("LOCK TABLE audit IN EXCLUSIVE MODE");
-  const { rows } = await sql.query<{ hash: string }>("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1");
-  const hash = auditHash(rows[0]?.hash ?? AUDIT_ROOT, entry);
-  await sql.query("INSERT INTO audit (plan_id, time_ms, event, detail, hash) VALUES ($1, $2, $3, $4, $5)", [
-    entry.planId,
-    entry.timeMs,
-    entry.event,
-    entry.detail,
-    hash,
-  ]);
+async function writeAudit(sql: Sql, rows: readonly (readonly [string, string, string, string])[]): Promise<void> {
+  const { rows: last } = await sql.query<{ hash: string }>("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1");
+  let hash = last[0]?.hash ?? AUDIT_ROOT;
+  const chained = rows.map(([planId, event, detail, timeMs]) => {
+    hash = auditHash(hash, { planId, event, detail, timeMs: Number(timeMs) });
+    return [planId, event, detail, timeMs, hash];
+  });
+  await sql.query(
+    `INSERT INTO audit (plan_id, event, detail, time_ms, hash) VALUES ${places(rows.length, 5)}`,
+    chained.flat(),
+  );
 }
 
 /** Runs of rows under both limits; a row larger than the limit goes alone. */

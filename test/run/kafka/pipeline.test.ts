@@ -2,11 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Kafka, type KafkaMessage } from "cloudevents";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../pipelines/core/clock.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
 import type { Anomaly, Incident } from "../../../pipelines/core/records.ts";
+import { recordJson } from "../../../pipelines/run/kafka/cloud-event.ts";
 import { startWorker } from "../../../pipelines/run/kafka/worker.ts";
 import { reread } from "../../../pipelines/runtime/kafka/changelog.ts";
 import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
@@ -112,11 +114,14 @@ commit: 200ms
       worker.names.output("incidents"),
       worker.names.output("dead-letters"),
     ]);
+    /** In binary mode from one, in structured mode from three. */
     const all = async <T>(topic: "anomalies" | "incidents" | "dead-letters") => {
       const out: T[] = [];
       for (const [p, { low, high }] of await transport.offsets(worker.names.output(topic)))
-        for await (const r of reread(reader, worker.names.output(topic), p, low, high, () => false))
-          out.push(JSON.parse(Buffer.from(r.value).toString()) as T);
+        for await (const r of reread(reader, worker.names.output(topic), p, low, high, () => false)) {
+          expect(Kafka.isEvent({ headers: r.headers } as KafkaMessage)).toBe(true);
+          out.push(JSON.parse(recordJson(r)) as T);
+        }
       return out;
     };
     const result = {
@@ -131,7 +136,7 @@ commit: 200ms
 
   it("find the same in scattered topics over three tasks as in one partition with one task", async () => {
     const one = await outputs({ metrics: 1, logs: 1 }, "");
-    const three = await outputs({ metrics: 3, logs: 2 }, "partitions: 3");
+    const three = await outputs({ metrics: 3, logs: 2 }, "partitions: 3\n  events: structured");
     // The mean of a window depends in its last bit on the order in which partitions were read.
     const digits = (_: string, v: unknown) => (typeof v === "number" ? Number(v.toPrecision(12)) : v);
     const sorted = (list: Anomaly[]) => list.map((a) => JSON.stringify(a, digits)).sort();
