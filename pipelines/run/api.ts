@@ -40,7 +40,6 @@ export function apiRoutes(
   const by = (request: FastifyRequest) =>
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
 
-  app.get("/healthz", async () => ({ ok: true }));
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;

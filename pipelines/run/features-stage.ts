@@ -6,6 +6,7 @@ import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } fro
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
+import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
 
 export interface FeaturesOptions {
   readonly decoders: Readonly<Record<string, Decoder>>;
@@ -33,9 +34,15 @@ export function featuresStage(options: FeaturesOptions) {
   /** Ids the next stage knows. */
   const told = { entities: 0, series: 0 };
   const counts = { records: 0, rows: 0, deadRows: 0, windows: 0 };
+  const sources = sourceCounts();
+  const letters = new LabelCounts("letters");
+  const letterRows = new LabelCounts("letterRows");
+  const anomalies = new LabelCounts("anomalies");
 
   const deadLetter = (record: RawRecord, code: string, detail: string, rows: number, out: Outbox) => {
     counts.deadRows += rows;
+    letters.add(code);
+    letterRows.add(code, rows);
     out.emit("dead-letters", `${record.source}@${record.position}`, {
       source: record.source,
       position: record.position,
@@ -57,6 +64,8 @@ export function featuresStage(options: FeaturesOptions) {
       if (logs.length > 0) out.send({ type: "logs", digests: logs });
       if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
       for (const anomaly of parts.detect.process(batch)) {
+        const opened = anomaly.detectedMs === batch.endMs;
+        anomalies.add(anomaly.endMs !== null ? "closed" : opened ? "opened" : "strengthened");
         out.emit("anomalies", anomaly.id, anomaly);
         out.send({ type: "anomaly", anomaly });
       }
@@ -83,6 +92,7 @@ export function featuresStage(options: FeaturesOptions) {
       return;
     }
     counts.rows += sink.rows;
+    sources.of(record.source).rows += sink.rows;
     for (const change of parts.windows.add(record.source, record.ingestTimeMs)) out.send({ type: "change", change });
     for (const r of sink.rejected) deadLetter(record, r.code, r.detail, r.rows, out);
   };
@@ -92,6 +102,13 @@ export function featuresStage(options: FeaturesOptions) {
     version: 2,
     tables,
     counts,
+    *tally(): Generator<Tally> {
+      yield* sources.tally();
+      yield* letters.tally();
+      yield* letterRows.tally();
+      yield* anomalies.tally();
+      yield ["windows", "", counts.windows];
+    },
     /** Sources of this task, named before the first record. */
     join: (source: string) => parts.windows.join(source),
     clockOf: (source: string) => parts.windows.clockOf(source),
@@ -110,6 +127,7 @@ export function featuresStage(options: FeaturesOptions) {
         if (input.endOf === "") parts.windows.finish();
       } else {
         counts.records += 1;
+        sources.of(input.source).records += 1;
         if (input.format === "control") control(input, out);
         else decode(input, out);
       }

@@ -16,6 +16,8 @@ import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
+import { embeddedHealth } from "./observe/health.ts";
+import { selfMetrics } from "./observe/self-metrics.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
 
@@ -86,8 +88,13 @@ async function start(
     readonly closers: (() => Promise<unknown>)[];
   },
 ): Promise<Stream> {
-  const { config, clock, log, replay, store, sources, journal, closers } = options;
+  const { config, clock, log, replay, sources, journal, closers } = options;
   const stages = assemble(config);
+  const metrics = selfMetrics({ config, clock });
+  closers.push(async () => metrics.close());
+  metrics.watch("features", 0, stages.features);
+  metrics.watch("incidents", 0, stages.incidents);
+  const store = metrics.measured(options.store);
   const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
   let lastCommitMs = clock.nowMs();
   let lastTrimMs = lastCommitMs;
@@ -104,12 +111,20 @@ async function start(
     append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
   const acting = live ? actingOn({ config, store, clock, log, appendControl }) : undefined;
 
+  let ready = false;
+  const lagBytes = () => (live && ready ? live.bytesAfter(run.positionOf(live.name)) : 0);
+  const health = embeddedHealth({ config, clock, lagBytes });
+  if (live) metrics.lags({ journal: lagBytes });
   const run = engine({
     sources,
     store,
     head: stages.features,
     next: [stages.incidents, stages.act],
-    commitDue: () => clock.nowMs() - lastCommitMs >= config.commit,
+    commitDue: () => {
+      const now = clock.nowMs();
+      health.turned(now);
+      return now - lastCommitMs >= config.commit;
+    },
     onCommitted: async (outputs) => {
       lastCommitMs = clock.nowMs();
       acting?.onCommitted(outputs);
@@ -120,26 +135,32 @@ async function start(
       await reports.onCommitted(outputs);
     },
   });
-  await run.restore();
-  log.info("reading");
 
   let server: Server | undefined;
   if (!replay) {
     const otlp = config.sources.find((s) => s.kind === "otlp-http");
-    const overloaded = () =>
-      live !== undefined && live.bytesAfter(run.positionOf(live.name)) > (otlp?.maxLagBytes ?? Infinity);
+    // Before the state is back: who asks is told so.
     server = await serve({
       config,
       log,
+      metrics,
+      health,
       store,
       clock,
       appendControl: live && appendControl,
       report: reports.render,
       counts: stages.features.counts,
-      intake: live && { append, overloaded },
+      intake: live && {
+        append,
+        overloaded: () => !ready || lagBytes() > (otlp?.maxLagBytes ?? Number.POSITIVE_INFINITY),
+      },
     });
     closers.unshift(server.close);
   }
+  await run.restore();
+  ready = true;
+  health.restored();
+  log.info("reading");
   await acting?.recoverUnfinished();
 
   let stopping = false;
@@ -153,6 +174,7 @@ async function start(
     : undefined;
   const loop = (async () => {
     for (;;) {
+      health.turned(clock.nowMs());
       const done = await run.drain();
       if (done || stopping || clock.nowMs() - lastCommitMs >= config.commit) await run.commit();
       if (done || stopping) return;
@@ -165,6 +187,10 @@ async function start(
       });
     }
   })();
+  loop.catch((error) => {
+    health.failed(error);
+    log.error({ err: error }, "the loop has ended");
+  });
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {

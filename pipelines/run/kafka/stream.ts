@@ -6,6 +6,8 @@ import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
+import { kafkaHealth } from "../observe/health.ts";
+import { selfMetrics } from "../observe/self-metrics.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
 import { HEADERS } from "./route.ts";
@@ -26,8 +28,26 @@ export async function kafkaStream({
     for (const c of closers.splice(0)) await c().catch((error) => log.error({ err: error }, "close"));
   };
   try {
-    const worker = await startWorker({ config, clock, log });
+    const metrics = selfMetrics({ config, clock });
+    closers.push(async () => metrics.close());
+    const health = kafkaHealth({ config, clock, stages: config.runtime.stages });
+    const worker = await startWorker({
+      config,
+      clock,
+      log,
+      onEvent: (stage, event) => {
+        metrics.onEvent(stage, event);
+        health.onEvent(stage, event);
+      },
+      onStage: metrics.watch,
+    });
     closers.unshift(() => worker.stop());
+    health.follow(worker.groups);
+    metrics.lags({
+      *tasks() {
+        for (const [stage, group] of worker.groups) for (const t of group.status()) yield { ...t, stage };
+      },
+    });
     const { names } = worker;
     const transport = kafkajsTransport(config.runtime);
     closers.unshift(() => transport.close());
@@ -62,6 +82,8 @@ export async function kafkaStream({
     const server = await serve({
       config,
       log,
+      metrics,
+      health,
       store,
       clock,
       appendControl,

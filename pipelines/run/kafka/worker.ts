@@ -12,6 +12,7 @@ import type { TaskStage } from "../../runtime/kafka/task.ts";
 import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
 import { decodersOf } from "../formats.ts";
+import type { Observed } from "../observe/self-metrics.ts";
 import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, topicSpecs } from "./topics.ts";
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onEvent?: (stage: StageName, event: GroupEvent) => void;
+  /** A task begins, or begins anew: what can be looked at of its stage. */
+  readonly onStage?: (stage: StageName, task: number, inner: Observed) => void;
 }
 
 export interface Worker {
@@ -35,7 +38,7 @@ export interface Worker {
 }
 
 /** @throws PipelineError naming what is wrong with brokers, topics or rights */
-export async function startWorker({ config, clock, log, onEvent }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ config, clock, log, onEvent, onStage }: WorkerOptions): Promise<Worker> {
   const { runtime } = config;
   const names = namesOf(runtime.prefix);
   const transport = kafkajsTransport(runtime);
@@ -114,7 +117,11 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
         groupId: names.group(stage),
         topics: read[stage],
         changelog: names.state(stage),
-        stage: make[stage],
+        stage: (partition) => {
+          const made: TaskStage & { readonly inner?: Observed } = make[stage](partition);
+          if (made.inner) onStage?.(stage, partition, made.inner);
+          return made;
+        },
         clock,
         compression: compressionOf(runtime),
         commitMs: config.commit,
