@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { Config } from "../core/config.ts";
 import { type OtlpRoutesOptions, otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { type ApiOptions, apiRoutes } from "./api.ts";
+import { componentLog } from "./observe/log.ts";
 import { type ObserveRoutesOptions, observeRoutes } from "./observe/routes.ts";
 import type { SelfMetrics } from "./observe/self-metrics.ts";
 
@@ -51,7 +52,7 @@ export async function serve(options: ServerOptions): Promise<Server> {
   const endpoint = join(config.dataDir, "endpoint.json");
   await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });
   await rename(`${endpoint}.tmp`, endpoint);
-  log.info({ url }, "listening");
+  componentLog(log, "server").info({ url }, "listening");
   let closed: Promise<void> | undefined;
   return {
     url,

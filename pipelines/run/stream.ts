@@ -17,6 +17,7 @@ import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
 import { embeddedHealth } from "./observe/health.ts";
+import { componentLog } from "./observe/log.ts";
 import { selfMetrics } from "./observe/self-metrics.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
@@ -30,7 +31,8 @@ const TRIM_MS = 60_000;
  * can't be read. `stop` drains what has arrived, commits, and closes everything it opened.
  */
 export async function stream(options: StreamOptions): Promise<Stream> {
-  const { clock, log, replay = false } = options;
+  const { clock, replay = false } = options;
+  const log = componentLog(options.log, "stream");
   const config = await resolveFormats(options.config, (topic, found) =>
     log.info({ topic, ...found }, "format told from a sample"),
   );
@@ -55,7 +57,7 @@ export async function stream(options: StreamOptions): Promise<Stream> {
       }
     }
     for (const s of sources) closers.unshift(() => s.close());
-    return await start({ config, clock, log, replay, store, sources, journal, closers });
+    return await start({ config, clock, log: options.log, replay, store, sources, journal, closers });
   } catch (error) {
     for (const close of closers) await close().catch(() => {});
     throw error;
@@ -88,14 +90,15 @@ async function start(
     readonly closers: (() => Promise<unknown>)[];
   },
 ): Promise<Stream> {
-  const { config, clock, log, replay, sources, journal, closers } = options;
+  const { config, clock, replay, sources, journal, closers } = options;
+  const log = componentLog(options.log, "stream");
   const stages = assemble(config);
   const metrics = selfMetrics({ config, clock });
   closers.push(async () => metrics.close());
   metrics.watch("features", 0, stages.features);
   metrics.watch("incidents", 0, stages.incidents);
   const store = metrics.measured(options.store);
-  const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
+  const reports = await incidentReports({ store, clock, log: options.log, dataDir: config.dataDir });
   let lastCommitMs = clock.nowMs();
   let lastTrimMs = lastCommitMs;
 
@@ -109,7 +112,7 @@ async function start(
   };
   const appendControl = (control: Control) =>
     append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
-  const acting = live ? actingOn({ config, store, clock, log, appendControl }) : undefined;
+  const acting = live ? actingOn({ config, store, clock, log: options.log, appendControl }) : undefined;
 
   let ready = false;
   const lagBytes = () => (live && ready ? live.bytesAfter(run.positionOf(live.name)) : 0);
@@ -142,7 +145,7 @@ async function start(
     // Before the state is back: who asks is told so.
     server = await serve({
       config,
-      log,
+      log: options.log,
       metrics,
       health,
       store,

@@ -7,6 +7,7 @@ import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
 import { kafkaHealth } from "../observe/health.ts";
+import { componentLog } from "../observe/log.ts";
 import { selfMetrics } from "../observe/self-metrics.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
@@ -25,7 +26,8 @@ export async function kafkaStream({
   const store = await openStore(join(config.dataDir, "store"));
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   const close = async () => {
-    for (const c of closers.splice(0)) await c().catch((error) => log.error({ err: error }, "close"));
+    for (const c of closers.splice(0))
+      await c().catch((error) => componentLog(log, "stream").error({ err: error }, "close"));
   };
   try {
     const metrics = selfMetrics({ config, clock });
@@ -71,7 +73,7 @@ export async function kafkaStream({
       transport,
       names,
       store,
-      log,
+      log: componentLog(log, "outputs"),
       onStored: async (records) => {
         if (ours()) acting?.onCommitted(records);
         await reports.onCommitted(records);

@@ -12,6 +12,7 @@ import type { TaskStage } from "../../runtime/kafka/task.ts";
 import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
 import { decodersOf } from "../formats.ts";
+import { componentLog } from "../observe/log.ts";
 import type { Observed } from "../observe/self-metrics.ts";
 import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
@@ -38,8 +39,9 @@ export interface Worker {
 }
 
 /** @throws PipelineError naming what is wrong with brokers, topics or rights */
-export async function startWorker({ config, clock, log, onEvent, onStage }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ config, clock, log: parent, onEvent, onStage }: WorkerOptions): Promise<Worker> {
   const { runtime } = config;
+  const log = componentLog(parent, "kafka");
   const names = namesOf(runtime.prefix);
   const transport = kafkajsTransport(runtime);
   const kafka = kafkaClient(runtime);
@@ -182,9 +184,14 @@ function logEvent(log: Logger, stage: StageName, event: GroupEvent): void {
     case "restoring":
       return log.debug({ stage, ...event }, "restoring");
     case "retrying":
-      return log.warn({ stage, task: event.task, err: event.error.message }, "task failed, trying again");
+      return log.warn(
+        { stage, task: event.task, during: event.during, code: event.error.code, err: event.error },
+        "task failed, trying again",
+      );
     case "failed":
-      return log.error({ stage, err: event.error.message }, "stage failed");
+      return log.error({ stage, code: event.error.code, err: event.error }, "stage failed");
+    case "away":
+      return log.warn({ stage, code: event.error.code, err: event.error }, "brokers are away");
     default:
       return log.info({ stage, ...event }, event.kind);
   }
