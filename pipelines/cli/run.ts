@@ -1,16 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
-import { pino } from "pino";
+import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.ts";
 import type { Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { LOG_LEVELS, openLog } from "../run/observe/log.ts";
 import { stream } from "../run/stream.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 import { readConfig } from "./config.ts";
-
-const logger = (level: string) => pino({ level, base: null }, pino.destination({ fd: 2, sync: true }));
 
 /** Every record of a topic, in order of commit. */
 export async function* allRecords(store: Store, topic: Topic) {
@@ -26,17 +24,21 @@ export function runCommand(): Command {
   return new Command("run")
     .description("Stream until stopped, or until every file is read. SIGTERM and SIGINT drain and commit.")
     .requiredOption("--config <file>", "YAML configuration")
-    .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
+    .addOption(new Option("--log-level <level>").choices(LOG_LEVELS).env("LOG_LEVEL").default("info"))
     .action(async (options: { config: string; logLevel: string }) => {
-      const log = logger(options.logLevel);
-      const running = await stream({ config: await readConfig(options.config), clock: systemClock, log });
-      const stop = new Promise<void>((resolve) => {
-        for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
-      });
+      const { log, close } = openLog({ level: options.logLevel });
       try {
-        await Promise.race([running.ended, stop]);
+        const running = await stream({ config: await readConfig(options.config), clock: systemClock, log });
+        const stop = new Promise<void>((resolve) => {
+          for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+        });
+        try {
+          await Promise.race([running.ended, stop]);
+        } finally {
+          await running.stop();
+        }
       } finally {
-        await running.stop();
+        close();
       }
     });
 }
@@ -54,7 +56,7 @@ export function replayCommand(): Command {
         const again = await stream({
           config: { ...config, sources, dataDir: dir },
           clock: systemClock,
-          log: logger("error"),
+          log: openLog({ level: "error" }).log,
           replay: true,
         });
         try {

@@ -160,6 +160,21 @@ const shape = z.strictObject({
   api: z
     .strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(0) })
     .prefault({}),
+  ready: z
+    .strictObject({
+      maxLag: z.number().int().nonnegative().default(10_000).describe("Records a task may have waiting (on Kafka)."),
+      maxLagBytes: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(16 * 1024 * 1024)
+        .describe("Journal that may wait (embedded)."),
+    })
+    .prefault({})
+    .describe("More than this waits: /readyz says no."),
+  health: z
+    .strictObject({ stuck: duration.default(60_000).describe("Nothing moves for this long: /healthz says no.") })
+    .prefault({}),
   commit: duration.default(1000).describe("Longest time between two commits."),
 });
 

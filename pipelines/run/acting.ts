@@ -9,6 +9,7 @@ import type { OutputRecord, Store } from "../core/store.ts";
 import { actionAdapters } from "../recover/actions/index.ts";
 import { executor } from "../recover/executor.ts";
 import { KILL_SWITCH } from "./job.ts";
+import { componentLog } from "./observe/log.ts";
 
 /** Newest actions that are looked through for unfinished ones. */
 const ACTIONS = 1000;
@@ -28,7 +29,8 @@ export function actingOn(options: {
   readonly log: Logger;
   readonly appendControl: (control: Control) => Promise<void>;
 }): Acting | undefined {
-  const { config, store, clock, log, appendControl } = options;
+  const { config, store, clock, appendControl } = options;
+  const log = componentLog(options.log, "act");
   const { supervisor, targets, dryRun } = config.recover;
   if (!supervisor) return undefined;
   const run = executor({

@@ -45,7 +45,6 @@ export function apiRoutes(
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
 
   deadLetterRoutes(app, { store, door, clock, guard });
-  app.get("/healthz", async () => ({ ok: true }));
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;

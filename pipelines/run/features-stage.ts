@@ -6,6 +6,7 @@ import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } fro
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
+import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
 
 export interface FeaturesOptions {
   readonly decoders: Readonly<Record<string, Decoder>>;
@@ -41,12 +42,20 @@ export function featuresStage(options: FeaturesOptions) {
   /** Ids the next stage knows. */
   const told = { entities: 0, series: 0 };
   const counts = { records: 0, rows: 0, deadRows: 0, windows: 0 };
+  const sources = sourceCounts();
+  const letters = new LabelCounts("letters");
+  const letterRows = new LabelCounts("letterRows");
+  const anomalies = new LabelCounts("anomalies");
 
   const { deadLetterBytes = 256 * 1024 } = options;
   const deadLetter = (record: RawRecord, rejected: readonly Rejection[], taken: number, out: Outbox) => {
     const { source, position, part = null, share = null, ingestTimeMs, format, value } = record;
     const rows = rejected.reduce((sum, r) => sum + r.rows, 0);
     counts.deadRows += rows;
+    for (const r of rejected) {
+      letters.add(r.code);
+      letterRows.add(r.code, r.rows);
+    }
     const complete = value.length <= deadLetterBytes;
     const kept = complete ? value : value.subarray(0, EXCERPT_BYTES);
     out.emit("dead-letters", letterKey(record), {
@@ -80,6 +89,8 @@ export function featuresStage(options: FeaturesOptions) {
       if (logs.length > 0) out.send({ type: "logs", digests: logs });
       if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
       for (const anomaly of parts.detect.process(batch)) {
+        const opened = anomaly.detectedMs === batch.endMs;
+        anomalies.add(anomaly.endMs !== null ? "closed" : opened ? "opened" : "strengthened");
         out.emit("anomalies", anomaly.id, anomaly);
         out.send({ type: "anomaly", anomaly });
       }
@@ -108,6 +119,7 @@ export function featuresStage(options: FeaturesOptions) {
     }
     counts.rows += sink.rows;
     const before = sink.rejectedRows;
+    sources.of(record.source).rows += sink.rows;
     for (const change of parts.windows.add(record.source, record.ingestTimeMs)) out.send({ type: "change", change });
     const late = sink.rejectedRows - before;
     if (sink.rejectedRows > 0) deadLetter(record, sink.rejected, Math.max(0, sink.rows - late), out);
@@ -118,6 +130,13 @@ export function featuresStage(options: FeaturesOptions) {
     version: 2,
     tables,
     counts,
+    *tally(): Generator<Tally> {
+      yield* sources.tally();
+      yield* letters.tally();
+      yield* letterRows.tally();
+      yield* anomalies.tally();
+      yield ["windows", "", counts.windows];
+    },
     /** Sources of this task, named before the first record. */
     join: (source: string) => parts.windows.join(source),
     clockOf: (source: string) => parts.windows.clockOf(source),
@@ -136,6 +155,7 @@ export function featuresStage(options: FeaturesOptions) {
         if (input.endOf === "") parts.windows.finish();
       } else {
         counts.records += 1;
+        sources.of(input.source).records += 1;
         if (input.format === "control") control(input, out);
         else decode(input, out);
       }

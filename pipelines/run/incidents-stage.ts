@@ -5,6 +5,7 @@ import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
 import { diagnose } from "../diagnose/diagnose.ts";
 import { history } from "../diagnose/history.ts";
+import { LabelCounts } from "./observe/tally.ts";
 
 export interface IncidentsOptions extends CorrelatorOptions {
   /** Windows of every series kept for diagnosis. */
@@ -29,6 +30,7 @@ export function incidentsStage(options: IncidentsOptions) {
   const parts = { correlate: correlator(options), history: history(tables, { windows: options.historyWindows }) };
   const saved = { entities: 0, series: 0 };
   const due = new Map<string, Due>();
+  const happened = new LabelCounts("incidents");
   /** Ranges of earlier incidents: no baseline for the next one. */
   const past: [fromMs: number, toMs: number][] = [];
 
@@ -55,6 +57,7 @@ export function incidentsStage(options: IncidentsOptions) {
   };
   const emit = (events: readonly IncidentEvent[], out: Outbox) => {
     for (const { kind, incident } of events) {
+      happened.add(kind);
       if (kind === "resolved") {
         due.delete(incident.id);
         const { faultStartMs, resolvedMs } = incident.times;
@@ -70,6 +73,8 @@ export function incidentsStage(options: IncidentsOptions) {
     name: "incidents",
     version: 1,
     tables,
+    tally: () => happened.tally(),
+    openIncidents: () => parts.correlate.openIncidents(),
     process(message, out) {
       const { correlate, history: recent } = parts;
       switch (message.type) {

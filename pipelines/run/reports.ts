@@ -2,11 +2,12 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../core/clock.ts";
-import type { Action, Incident } from "../core/records.ts";
+import type { Action, DeadLetter, Incident } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
 import { renderReport } from "../report/report.ts";
 import { reportFiles } from "../report/sinks/report-files.ts";
 import { letterLine } from "./dead-letters.ts";
+import { componentLog, whereOf } from "./observe/log.ts";
 
 /** Newest actions that a report looks through. */
 const ACTIONS = 200;
@@ -24,7 +25,8 @@ export async function incidentReports(options: {
   readonly log: Logger;
   readonly dataDir: string;
 }): Promise<Reports> {
-  const { store, clock, log, dataDir } = options;
+  const { store, clock, dataDir } = options;
+  const log = componentLog(options.log, "outputs");
   const files = await reportFiles({ dir: join(dataDir, "reports") });
   const inputOf = async (incident: Incident) => ({
     incident,
@@ -47,7 +49,8 @@ export async function incidentReports(options: {
         if (o.topic === "incidents") {
           const i = JSON.parse(o.value) as Incident;
           log.info({ incident: i.id, state: i.state, headline: i.diagnosis?.headline }, "incident");
-        } else if (o.topic === "dead-letters") log.warn({ key: o.key, ...letterLine(o.value) }, "dead letter");
+        } else if (o.topic === "dead-letters")
+          log.warn({ where: whereOf(JSON.parse(o.value) as DeadLetter), ...letterLine(o.value) }, "dead letter");
       }
       await write(outputs).catch((error) => log.error({ err: error }, "report not written"));
     },

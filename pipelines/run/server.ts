@@ -7,6 +7,9 @@ import type { Logger } from "pino";
 import type { Config } from "../core/config.ts";
 import { type OtlpRoutesOptions, otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { type ApiOptions, apiRoutes } from "./api.ts";
+import { componentLog } from "./observe/log.ts";
+import { type ObserveRoutesOptions, observeRoutes } from "./observe/routes.ts";
+import type { SelfMetrics } from "./observe/self-metrics.ts";
 
 export interface Server {
   readonly url: string;
@@ -14,19 +17,34 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export interface ServerOptions extends Omit<ApiOptions, "token"> {
+export interface ServerOptions extends Omit<ApiOptions, "token">, Pick<ObserveRoutesOptions, "health"> {
   readonly config: Config;
   readonly log: Logger;
+  readonly metrics: SelfMetrics;
   /** Where OTLP payloads go. */
   readonly intake: Pick<OtlpRoutesOptions, "append" | "overloaded"> | undefined;
 }
 
 /** Listens at the address of the OTLP source, or else of `api`. @throws when the address is taken */
 export async function serve(options: ServerOptions): Promise<Server> {
-  const { config, log, intake, ...api } = options;
+  const { config, log, intake, metrics, health, ...api } = options;
   const otlp = config.sources.find((s) => s.kind === "otlp-http");
   const app = fastify({ ...(otlp ? { bodyLimit: otlp.maxBodyBytes } : {}), forceCloseConnections: true });
-  if (otlp && intake) otlpRoutes(app, { ...intake, maxBodyBytes: otlp.maxBodyBytes });
+  if (otlp && intake)
+    otlpRoutes(app, {
+      maxBodyBytes: otlp.maxBodyBytes,
+      overloaded: () => {
+        const full = intake.overloaded();
+        if (full) metrics.refused("overloaded");
+        return full;
+      },
+      append: (payload) =>
+        intake.append(payload).catch((error) => {
+          metrics.refused("failed");
+          throw error;
+        }),
+    });
+  observeRoutes(app, { metrics, health });
   const token = randomBytes(24).toString("base64url");
   apiRoutes(app, { ...api, token });
   const { host, port } = otlp ?? config.api;
@@ -34,7 +52,7 @@ export async function serve(options: ServerOptions): Promise<Server> {
   const endpoint = join(config.dataDir, "endpoint.json");
   await writeFile(`${endpoint}.tmp`, JSON.stringify({ url, token, pid: process.pid }), { mode: 0o600 });
   await rename(`${endpoint}.tmp`, endpoint);
-  log.info({ url }, "listening");
+  componentLog(log, "server").info({ url }, "listening");
   let closed: Promise<void> | undefined;
   return {
     url,

@@ -16,6 +16,9 @@ import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
+import { embeddedHealth } from "./observe/health.ts";
+import { componentLog } from "./observe/log.ts";
+import { selfMetrics } from "./observe/self-metrics.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
 
@@ -28,7 +31,8 @@ const TRIM_MS = 60_000;
  * can't be read. `stop` drains what has arrived, commits, and closes everything it opened.
  */
 export async function stream(options: StreamOptions): Promise<Stream> {
-  const { clock, log, replay = false } = options;
+  const { clock, replay = false } = options;
+  const log = componentLog(options.log, "stream");
   const config = await resolveFormats(options.config, (topic, found) =>
     log.info({ topic, ...found }, "format told from a sample"),
   );
@@ -53,7 +57,7 @@ export async function stream(options: StreamOptions): Promise<Stream> {
       }
     }
     for (const s of sources) closers.unshift(() => s.close());
-    return await start({ config, clock, log, replay, store, sources, journal, closers });
+    return await start({ config, clock, log: options.log, replay, store, sources, journal, closers });
   } catch (error) {
     for (const close of closers) await close().catch(() => {});
     throw error;
@@ -86,9 +90,15 @@ async function start(
     readonly closers: (() => Promise<unknown>)[];
   },
 ): Promise<Stream> {
-  const { config, clock, log, replay, store, sources, journal, closers } = options;
+  const { config, clock, replay, sources, journal, closers } = options;
+  const log = componentLog(options.log, "stream");
   const stages = assemble(config);
-  const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
+  const metrics = selfMetrics({ config, clock });
+  closers.push(async () => metrics.close());
+  metrics.watch("features", 0, stages.features);
+  metrics.watch("incidents", 0, stages.incidents);
+  const store = metrics.measured(options.store);
+  const reports = await incidentReports({ store, clock, log: options.log, dataDir: config.dataDir });
   let lastCommitMs = clock.nowMs();
   let lastTrimMs = lastCommitMs;
 
@@ -102,14 +112,22 @@ async function start(
   };
   const appendControl = (control: Control) =>
     append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
-  const acting = live ? actingOn({ config, store, clock, log, appendControl }) : undefined;
+  const acting = live ? actingOn({ config, store, clock, log: options.log, appendControl }) : undefined;
 
+  let ready = false;
+  const lagBytes = () => (live && ready ? live.bytesAfter(run.positionOf(live.name)) : 0);
+  const health = embeddedHealth({ config, clock, lagBytes });
+  if (live) metrics.lags({ journal: lagBytes });
   const run = engine({
     sources,
     store,
     head: stages.features,
     next: [stages.incidents, stages.act],
-    commitDue: () => clock.nowMs() - lastCommitMs >= config.commit,
+    commitDue: () => {
+      const now = clock.nowMs();
+      health.turned(now);
+      return now - lastCommitMs >= config.commit;
+    },
     onCommitted: async (outputs) => {
       lastCommitMs = clock.nowMs();
       acting?.onCommitted(outputs);
@@ -120,17 +138,17 @@ async function start(
       await reports.onCommitted(outputs);
     },
   });
-  await run.restore();
-  log.info("reading");
 
   let server: Server | undefined;
   if (!replay) {
     const otlp = config.sources.find((s) => s.kind === "otlp-http");
-    const overloaded = () =>
-      live !== undefined && live.bytesAfter(run.positionOf(live.name)) > (otlp?.maxLagBytes ?? Infinity);
+    const overloaded = () => !ready || lagBytes() > (otlp?.maxLagBytes ?? Number.POSITIVE_INFINITY);
+    // Before the state is back: who asks is told so.
     server = await serve({
       config,
-      log,
+      log: options.log,
+      metrics,
+      health,
       store,
       clock,
       appendControl: live && appendControl,
@@ -154,6 +172,10 @@ async function start(
     });
     closers.unshift(server.close);
   }
+  await run.restore();
+  ready = true;
+  health.restored();
+  log.info("reading");
   await acting?.recoverUnfinished();
 
   let stopping = false;
@@ -167,6 +189,7 @@ async function start(
     : undefined;
   const loop = (async () => {
     for (;;) {
+      health.turned(clock.nowMs());
       const done = await run.drain();
       if (done || stopping || clock.nowMs() - lastCommitMs >= config.commit) await run.commit();
       if (done || stopping) return;
@@ -179,6 +202,10 @@ async function start(
       });
     }
   })();
+  loop.catch((error) => {
+    health.failed(error);
+    log.error({ err: error }, "the loop has ended");
+  });
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {

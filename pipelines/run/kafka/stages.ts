@@ -81,11 +81,12 @@ export function featuresTask(
 }
 
 /** `tasks`: how many features tasks send to it. */
-export function incidentsTask(config: Config, names: Names, tasks: number, partition: number): TaskStage {
+export function incidentsTask(config: Config, names: Names, tasks: number, partition: number) {
   const origins = Array.from({ length: tasks }, (_, p) => `features/${p}`);
-  const stage = mergeOrigins(assemble(config).incidents, origins);
+  const inner = assemble(config).incidents;
+  const stage = mergeOrigins(inner, origins);
   const { out, to } = outbox(config, names, partition, names.decisions, `incidents/${partition}`);
-  return taskOf(stage, (record) => stage.process(record, out), to);
+  return { ...taskOf(stage, (record) => stage.process(record, out), to), inner };
 }
 
 export function actTask(config: Config, names: Names, partition: number): TaskStage {

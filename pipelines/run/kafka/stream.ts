@@ -6,6 +6,9 @@ import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
+import { kafkaHealth } from "../observe/health.ts";
+import { componentLog } from "../observe/log.ts";
+import { selfMetrics } from "../observe/self-metrics.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
 import { kafkaDoor } from "./door.ts";
@@ -26,19 +29,32 @@ export async function kafkaStream({
   const store = await openStore(join(config.dataDir, "store"));
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   const close = async () => {
-    for (const c of closers.splice(0)) await c().catch((error) => log.error({ err: error }, "close"));
+    for (const c of closers.splice(0))
+      await c().catch((error) => componentLog(log, "stream").error({ err: error }, "close"));
   };
   try {
     let takeOver = () => {};
+    const metrics = selfMetrics({ config, clock });
+    closers.push(async () => metrics.close());
+    const health = kafkaHealth({ config, clock, stages: config.runtime.stages });
     const worker = await startWorker({
       config,
       clock,
       log,
-      onEvent: (stage, { kind }) => {
-        if (stage === "act" && (kind === "restored" || kind === "kept")) takeOver();
+      onEvent: (stage, event) => {
+        metrics.onEvent(stage, event);
+        health.onEvent(stage, event);
+        if (stage === "act" && (event.kind === "restored" || event.kind === "kept")) takeOver();
       },
+      onStage: metrics.watch,
     });
     closers.unshift(() => worker.stop());
+    health.follow(worker.groups);
+    metrics.lags({
+      *tasks() {
+        for (const [stage, group] of worker.groups) for (const t of group.status()) yield { ...t, stage };
+      },
+    });
     const { names } = worker;
     const transport = kafkajsTransport(config.runtime);
     closers.unshift(() => transport.close());
@@ -62,7 +78,7 @@ export async function kafkaStream({
       transport,
       names,
       store,
-      log,
+      log: componentLog(log, "outputs"),
       onStored: async (records) => {
         if (ours()) acting?.onCommitted(records);
         await reports.onCommitted(records);
@@ -80,6 +96,8 @@ export async function kafkaStream({
     const server = await serve({
       config,
       log,
+      metrics,
+      health,
       store,
       clock,
       appendControl,

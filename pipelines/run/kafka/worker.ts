@@ -12,6 +12,8 @@ import type { TaskStage } from "../../runtime/kafka/task.ts";
 import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
 import { decodersOf } from "../formats.ts";
+import { componentLog } from "../observe/log.ts";
+import type { Observed } from "../observe/self-metrics.ts";
 import { routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, topicSpecs } from "./topics.ts";
@@ -24,6 +26,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onEvent?: (stage: StageName, event: GroupEvent) => void;
+  /** A task begins, or begins anew: what can be looked at of its stage. */
+  readonly onStage?: (stage: StageName, task: number, inner: Observed) => void;
 }
 
 export interface Worker {
@@ -40,8 +44,9 @@ export interface Worker {
 }
 
 /** @throws PipelineError naming what is wrong with brokers, topics or rights */
-export async function startWorker({ config, clock, log, onEvent }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ config, clock, log: parent, onEvent, onStage }: WorkerOptions): Promise<Worker> {
   const { runtime } = config;
+  const log = componentLog(parent, "kafka");
   const names = namesOf(runtime.prefix);
   const transport = kafkajsTransport(runtime);
   const kafka = kafkaClient(runtime);
@@ -121,7 +126,11 @@ export async function startWorker({ config, clock, log, onEvent }: WorkerOptions
         groupId: names.group(stage),
         topics: read[stage],
         changelog: names.state(stage),
-        stage: make[stage],
+        stage: (partition) => {
+          const made: TaskStage & { readonly inner?: Observed } = make[stage](partition);
+          if (made.inner) onStage?.(stage, partition, made.inner);
+          return made;
+        },
         clock,
         compression: compressionOf(runtime),
         commitMs: config.commit,
@@ -182,9 +191,14 @@ function logEvent(log: Logger, stage: StageName, event: GroupEvent): void {
     case "restoring":
       return log.debug({ stage, ...event }, "restoring");
     case "retrying":
-      return log.warn({ stage, task: event.task, err: event.error.message }, "task failed, trying again");
+      return log.warn(
+        { stage, task: event.task, during: event.during, code: event.error.code, err: event.error },
+        "task failed, trying again",
+      );
     case "failed":
-      return log.error({ stage, err: event.error.message }, "stage failed");
+      return log.error({ stage, code: event.error.code, err: event.error }, "stage failed");
+    case "away":
+      return log.warn({ stage, code: event.error.code, err: event.error }, "brokers are away");
     default:
       return log.info({ stage, ...event }, event.kind);
   }

@@ -29,8 +29,20 @@ export type SeatEvent =
   | { readonly kind: "restoring"; readonly task: number; readonly records: number; readonly ofRecords: number }
   | { readonly kind: "restored"; readonly task: number; readonly chunks: number; readonly ms: number }
   | { readonly kind: "kept"; readonly task: number }
-  | { readonly kind: "retrying"; readonly task: number; readonly error: PipelineError }
-  | { readonly kind: "committed"; readonly task: number; readonly ms: number; readonly bytes: number };
+  | {
+      readonly kind: "retrying";
+      readonly task: number;
+      readonly during: "opening" | "commit";
+      readonly error: PipelineError;
+    }
+  | {
+      readonly kind: "committed";
+      readonly task: number;
+      readonly ms: number;
+      /** Of all that was written; of the state in it. */
+      readonly bytes: number;
+      readonly stateBytes: number;
+    };
 
 /** Input that a restart would take in again, at most, bytes. */
 const REREAD_BYTES = 256 * 1024 * 1024;
@@ -104,7 +116,7 @@ export class Seat {
           await this.#drop();
           this.#failures += 1;
           if (!error.retriable || this.#failures >= MAX_FAILURES) throw error;
-          this.#options.onEvent({ kind: "retrying", task: this.partition, error });
+          this.#options.onEvent({ kind: "retrying", task: this.partition, during: "opening", error });
           await new Promise((resolve) => setTimeout(resolve, REOPEN_MS * Math.min(this.#failures, 10)));
         }
       }
@@ -203,7 +215,7 @@ export class Seat {
           await this.#drop();
           this.#failures += 1;
           const error = failed(`${this.#options.groupId}/${this.partition}`, cause);
-          this.#options.onEvent({ kind: "retrying", task: this.partition, error });
+          this.#options.onEvent({ kind: "retrying", task: this.partition, during: "commit", error });
           if (!this.#over(epoch)) setTimeout(onFailed, REOPEN_MS * Math.min(this.#failures, 10));
         }
         throw cause;
@@ -211,7 +223,8 @@ export class Seat {
         this.#committing = false;
       }
       const ms = this.#options.clock.nowMs() - now;
-      this.#options.onEvent({ kind: "committed", task: this.partition, ms, bytes: sealed.bytes });
+      const { bytes, stateBytes } = sealed;
+      this.#options.onEvent({ kind: "committed", task: this.partition, ms, bytes, stateBytes });
       this.#options.onCommitted?.(sealed.outputs, this.partition);
     });
     this.#commit = commit;

@@ -42,6 +42,8 @@ export interface Sealed {
   /** The last record of the changelog: no two commits have the same. */
   readonly progress: Uint8Array;
   readonly bytes: number;
+  /** Of `bytes`, what the changelog takes. */
+  readonly stateBytes: number;
 }
 
 /** What has been taken in since the state was last written: topic and the offset reached, or the time that passed. */
@@ -140,7 +142,7 @@ export class Task {
   /** Hands over everything since the last call. `writeState`: the changed state too. */
   seal(writeState: boolean): Sealed {
     const changelog: [string, Uint8Array | null][] = [];
-    let bytes = this.#bytes;
+    let stateBytes = 0;
     if (writeState) {
       this.stage.snapshot((key, value) => {
         for (const entry of this.#partsOf(key, value)) changelog.push(entry);
@@ -156,8 +158,15 @@ export class Task {
     };
     const ending = Buffer.from(JSON.stringify(told));
     changelog.push([PROGRESS, ending]);
-    for (const [, value] of changelog) bytes += value?.length ?? 0;
-    const sealed = { outputs: this.#outputs, positions: new Map(this.#positions), changelog, progress: ending, bytes };
+    for (const [, value] of changelog) stateBytes += value?.length ?? 0;
+    const sealed = {
+      outputs: this.#outputs,
+      positions: new Map(this.#positions),
+      changelog,
+      progress: ending,
+      bytes: this.#bytes + stateBytes,
+      stateBytes,
+    };
     this.#outputs = [];
     this.#bytes = 0;
     this.#changed = false;
