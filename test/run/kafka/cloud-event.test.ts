@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { CloudEvent, Kafka, type KafkaMessage } from "cloudevents";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -114,6 +116,17 @@ describe("output records as CloudEvents", () => {
     expect(idOf(event)).toMatch(/^[0-9a-f]{32}$/);
     expect(idOf({ ...event, record: { ...anomaly, p: 1e-13 } })).not.toBe(idOf(event));
     expect(idOf({ ...event, key: "other" })).not.toBe(idOf(event));
+  });
+
+  it.each(MODES)("in %s mode are what docs/outputs.md shows", (mode) => {
+    const docs = readFileSync(join(import.meta.dirname, "../../../docs/outputs.md"), "utf8");
+    const record = JSON.parse(/^value: {4}(\{"id".*\})$/m.exec(docs)?.[1] as string) as Anomaly;
+    const { key, headers, value } = cloudEvent(
+      { topic: "anomalies", key: record.id, record },
+      { system: "shop", mode },
+    );
+    const lines = Object.entries(headers).map(([name, text]) => `${name}: ${text}`);
+    expect(docs).toContain(`key:      ${key}\nheaders:  ${lines.join("\n          ")}\nvalue:    ${value}\n`);
   });
 
   it("give back the record's JSON byte for byte, in both modes, whatever its texts and numbers", () => {

@@ -127,7 +127,7 @@ commit: 200ms
     const result = {
       anomalies: await all<Anomaly>("anomalies"),
       incidents: await all<Incident>("incidents"),
-      dead: await all<{ code: string; rows: number }>("dead-letters"),
+      dead: await all<{ rows: number }>("dead-letters"),
     };
     await transport.close();
     await admin.disconnect();

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { systemClock } from "../../../pipelines/core/clock.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
+import type { DeadLetter } from "../../../pipelines/core/records.ts";
 import type { Source } from "../../../pipelines/core/source.ts";
 import { stream } from "../../../pipelines/run/stream.ts";
 import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
@@ -161,7 +162,8 @@ describe.skipIf(skipWithoutBroker())("what goes wrong with Kafka", () => {
         const letters = await store.records("dead-letters");
         const position = (await store.positions()).get("kafka:again/0");
         await store.close();
-        return { position, letters: letters.map((l) => `${l.key} ${(JSON.parse(l.value) as { code: string }).code}`) };
+        const codes = (value: string) => (JSON.parse(value) as DeadLetter).reasons.map((r) => r.code).join();
+        return { position, letters: letters.map((l) => `${l.key} ${codes(l.value)}`) };
       };
       const first = ["kafka:again/0@2 DECODE_BAD_JSON"];
       expect(await runAfter([1, -1, 3])).toEqual({ position: "3", letters: first });
