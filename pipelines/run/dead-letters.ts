@@ -219,6 +219,7 @@ async function replaysOf(store: Audit, keys: readonly string[]): Promise<Map<str
 
 /** For a log line: what and how many, never the payload. */
 export function letterLine(value: string): Record<string, unknown> {
-  const { format, rows, taken, sizeBytes, reasons } = JSON.parse(value) as DeadLetter;
-  return { format, rows, taken, sizeBytes, reasons: reasons?.map((r) => `${r.code}: ${r.detail} (${r.rows})`) };
+  const { format, rows, taken, sizeBytes, reasons = [] } = JSON.parse(value) as DeadLetter;
+  const code = [...new Set(reasons.map((r) => r.code))].join();
+  return { code, format, rows, taken, sizeBytes, reasons: reasons.map((r) => `${r.code}: ${r.detail} (${r.rows})`) };
 }

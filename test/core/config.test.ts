@@ -37,7 +37,7 @@ describe("config", () => {
 
   it("a topic's format is told by itself unless named; a mapping goes with json and csv", () => {
     const kafka = (topic: string) =>
-      parseConfig(`sources: [{kind: kafka, brokers: [b], topics: [${topic}]}]`).sources[0];
+      parseConfig(`sources: [{kind: kafka, brokers: ["b:9092"], topics: [${topic}]}]`).sources[0];
     expect(kafka("{name: t}")).toMatchObject({ topics: [{ name: "t", format: "auto" }] });
     expect(kafka("{name: t, format: csv, mapping: {values: [{path: v, kind: counter}]}}")).toMatchObject({
       topics: [{ mapping: { timeUnit: "auto", values: [{ path: "v", kind: "counter", unit: "" }] } }],

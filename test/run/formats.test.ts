@@ -12,7 +12,7 @@ const mapping = "{columns: [t, v], time: t, values: [v]}";
 describe("formats of a config", () => {
   it("gives every topic and files source with a mapping a decoder of its own", () => {
     const config = parseConfig(`sources:
-  - {kind: kafka, brokers: [b], topics: [{name: a, format: json, mapping: {body: m}}, {name: b, format: json, mapping: {body: n}}, {name: c}]}
+  - {kind: kafka, brokers: ['b:9092'], topics: [{name: a, format: json, mapping: {body: m}}, {name: b, format: json, mapping: {body: n}}, {name: c}]}
   - {kind: files, paths: [x.dat, y.dat], format: csv, mapping: ${mapping}}`);
     expect(Object.keys(decodersOf(config)).filter((name) => name.includes(":"))).toEqual([
       "json:a",
@@ -27,7 +27,7 @@ describe("formats of a config", () => {
 
   it("names every format that nothing reads, at once", () => {
     const config = parseConfig(
-      "sources: [{kind: kafka, brokers: [b], topics: [{name: a, format: x}, {name: b, format: y}]}]",
+      "sources: [{kind: kafka, brokers: ['b:9092'], topics: [{name: a, format: x}, {name: b, format: y}]}]",
     );
     expect(() => decodersOf(config)).toThrow(/no decoder x[\s\S]*no decoder y/);
   });

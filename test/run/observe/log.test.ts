@@ -60,11 +60,9 @@ describe("the log", () => {
         value: JSON.stringify({
           source: "orders/3",
           position: String(i + 1),
-          code: i % 2 === 0 ? "DECODE_BAD_JSON" : "DECODE_BAD_FIELD",
-          detail: "broken",
+          reasons: [{ code: i % 2 === 0 ? "DECODE_BAD_JSON" : "DECODE_BAD_FIELD", detail: "broken", rows: 1 }],
           rows: 1,
           ingestTimeMs: 0,
-          excerpt: "",
         }),
       }));
       // A million over a hundred seconds.
