@@ -1,0 +1,85 @@
+/**
+ * What the pipeline's own metrics cost: seconds of an embedded run over generated files, with the metrics scraped each
+ * second against a run that nobody asks, in turns. `npx tsx test/bench/self-metrics.ts [--minutes 240] [--rounds 3] [--json]`
+ * The counting itself can't be turned off; a third figure is the time of one scrape.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { pino } from "pino";
+import { systemClock } from "../../pipelines/core/clock.ts";
+import { parseConfig } from "../../pipelines/core/config.ts";
+import { stream } from "../../pipelines/run/stream.ts";
+import { writeSignals } from "../chaos/signals.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "240" },
+    rounds: { type: "string", default: "3" },
+    json: { type: "boolean", default: false },
+  },
+});
+const minutes = Number(values.minutes);
+const rounds = Number(values.rounds);
+const dir = mkdtempSync(join(tmpdir(), "faultwright-self-metrics-"));
+
+interface Once {
+  readonly cpuMs: number;
+  readonly scrapeMs: number[];
+}
+
+async function once(paths: string[], name: string, scraped: boolean): Promise<Once> {
+  const config = parseConfig(JSON.stringify({ dataDir: join(dir, name), sources: [{ kind: "files", paths }] }));
+  const before = process.cpuUsage();
+  const run = await stream({ config, clock: systemClock, log: pino({ level: "silent" }) });
+  const scrapeMs: number[] = [];
+  const timer = setInterval(() => {
+    if (!scraped) return;
+    const began = performance.now();
+    void fetch(`${run.url}/metrics`)
+      .then((r) => r.text())
+      .then(() => scrapeMs.push(performance.now() - began))
+      .catch(() => {}); // the run has just ended
+  }, 1000);
+  await run.ended;
+  clearInterval(timer);
+  await run.stop();
+  const { user, system } = process.cpuUsage(before);
+  return { cpuMs: (user + system) / 1000, scrapeMs };
+}
+
+const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+
+try {
+  const paths = writeSignals(dir, { seed: 1, minutes });
+  await once(paths, "warm", false);
+  const without: number[] = [];
+  const withScrapes: number[] = [];
+  const scrapeMs: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    without.push((await once(paths, `without-${i}`, false)).cpuMs);
+    const w = await once(paths, `with-${i}`, true);
+    withScrapes.push(w.cpuMs);
+    scrapeMs.push(...w.scrapeMs);
+  }
+  const result = {
+    minutes,
+    rounds,
+    cpuMsWithout: Math.round(median(without)),
+    cpuMsWithScrapeEachSecond: Math.round(median(withScrapes)),
+    ratio: Number((median(withScrapes) / median(without)).toFixed(3)),
+    scrapes: scrapeMs.length,
+    /** Includes waiting for the stages to let go of the loop. */
+    scrapeMsMedian: Number(median(scrapeMs).toFixed(1)),
+  };
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify(result)}\n`
+      : `${Object.entries(result)
+          .map(([k, v]) => `${k}: ${v}`)
+          .join("\n")}\n`,
+  );
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
