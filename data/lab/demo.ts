@@ -163,7 +163,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     cli(["agent", "--endpoint", otlpEndpoint, "--interval", "1s"]).stderr?.resume();
     const get = async <T>(path: string) => (await (await fetch(`${endpoint.url}${path}`)).json()) as T;
     const incidentsSince = async (ms: number) =>
-      (await get<Incident[]>("/api/incidents")).filter((i) => i.times.detectedMs >= ms);
+      (await get<Incident[]>("/api/incidents")).filter((i) => i.times.detectedMs >= ms && !i.labels.includes("self"));
 
     if (quiet) {
       const seconds = options.quietSeconds ?? 600;

@@ -175,6 +175,10 @@ const shape = z.strictObject({
   health: z
     .strictObject({ stuck: duration.default(60_000).describe("Nothing moves for this long: /healthz says no.") })
     .prefault({}),
+  selfObserve: z
+    .boolean()
+    .optional()
+    .describe("The pipeline's own metrics in its own input; by default where there is a live source."),
   commit: duration.default(1000).describe("Longest time between two commits."),
 });
 

@@ -1,5 +1,6 @@
 /** Anomalies to incidents: few, stable, and opened only on evidence that an engineer would accept. */
 import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
+import { isSelf } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { callGraph } from "./call-graph.ts";
 import { benign, byStart, byStrength, opens, totalWeight, weightOf } from "./evidence.ts";
@@ -50,7 +51,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
     for (const a of before) owner.delete(a.id);
     for (const a of h.incident.anomalies) owner.set(a.id, h.incident.id);
   };
-  const near = (a: string, b: string) => a === b || !graph.has(a) || !graph.has(b) || graph.near(a).has(b);
+  const near = (a: string, b: string) =>
+    isSelf(a) === isSelf(b) && (a === b || !graph.has(a) || !graph.has(b) || graph.near(a).has(b));
   const ordered = () =>
     [...held.values()].sort(
       (a, b) => a.incident.times.detectedMs - b.incident.times.detectedMs || (a.incident.id < b.incident.id ? -1 : 1),

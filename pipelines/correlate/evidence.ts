@@ -1,6 +1,7 @@
 /** How much an anomaly says that something is wrong, and when a group of them is an incident. */
 import { isBenign } from "../core/metric-family.ts";
 import type { Anomaly, Family } from "../core/records.ts";
+import { isSelf } from "../core/self.ts";
 
 /** Silence and failing requests hardly ever have innocent causes, load and caches often do. Judgement, tuned on noise runs. */
 const FAMILY_WEIGHT: Readonly<Record<Family, number>> = {
@@ -19,6 +20,8 @@ const HOST_FACTOR = 0.3;
 const BENIGN_FACTOR = 0.1;
 /** Decimal orders of improbability from which an anomaly counts in full. */
 const FULL_STRENGTH = 6;
+/** Late data and slow commits are ours to bear; an incident of our own takes several signs. */
+const SELF_FACTOR = 0.7;
 /** Series of one family on one entity tell the same story: the k-th strongest counts half of the one before. */
 const REPEAT_FACTOR = 0.5;
 
@@ -36,7 +39,8 @@ const isResource = (a: Anomaly): boolean =>
 export function weightOf(a: Anomaly): number {
   const strength = Math.min(1, -Math.log10(Math.max(a.p, 1e-300)) / FULL_STRENGTH);
   const host = a.entityKind === "host" ? HOST_FACTOR : 1;
-  return FAMILY_WEIGHT[a.family] * strength * host * (benign(a) ? BENIGN_FACTOR : 1);
+  const own = isSelf(a.entity) ? SELF_FACTOR : 1;
+  return FAMILY_WEIGHT[a.family] * strength * host * own * (benign(a) ? BENIGN_FACTOR : 1);
 }
 
 /** Sum of weights, repeats of one family on one entity discounted; independent of order. */

@@ -1,8 +1,18 @@
 import type { Anomaly } from "../core/records.ts";
+import { isSelf } from "../core/self.ts";
 import type { CallGraph } from "./call-graph.ts";
 
 /** Waiting anomalies that hang together; those the graph doesn't know belong to every group, but link none. */
 export function groups(graph: Pick<CallGraph, "has" | "near">, list: readonly Anomaly[]): Anomaly[][] {
+  // What befalls the pipeline itself is no part of what befalls the system, nor the other way round.
+  const own = list.filter((a) => isSelf(a.entity));
+  if (own.length > 0) {
+    const others = groups(
+      graph,
+      list.filter((a) => !isSelf(a.entity)),
+    );
+    return [...others, own];
+  }
   const loose = list.filter((a) => !graph.has(a.entity));
   const rest = new Set(list.filter((a) => graph.has(a.entity)).map((a) => a.entity));
   const out: Anomaly[][] = [];

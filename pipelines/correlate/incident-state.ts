@@ -1,6 +1,7 @@
 /** One incident's life: pure transitions from record to record. Times never run backwards. */
 import { createHash } from "node:crypto";
 import type { Anomaly, ChangeEvent, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
+import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { byStart, byStrength, isSymptom } from "./evidence.ts";
 
 export const MAX_ANOMALIES = 100;
@@ -54,6 +55,8 @@ export function severityOf(
   isEntry: (entity: string) => boolean,
   before: Incident["severity"],
 ): Incident["severity"] {
+  // Users feel nothing of it yet.
+  if (anomalies.every((a) => isSelf(a.entity))) return before;
   const symptoms = anomalies.filter(isSymptom);
   const hard = symptoms.filter((a) => a.family !== "latency");
   const half = hard.some((a) => a.series.includes("error_ratio") && a.value >= 0.5);
@@ -95,7 +98,7 @@ export function openIncident(
     anomalies: bounded(sorted),
     diagnosis: null,
     timeline: [],
-    labels: [],
+    labels: sorted.every((a) => isSelf(a.entity)) ? [SELF_LABEL] : [],
   };
   return withTimeline(incident, [...sorted.map(anomalyEntry), stateEntry(nowMs, "opened")]);
 }

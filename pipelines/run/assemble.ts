@@ -1,5 +1,6 @@
 /** Config to stages: the same ones whether they stream, replay or look back. */
 import type { Config } from "../core/config.ts";
+import { SELF_FLOORS } from "../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
 import { actStage } from "./act-stage.ts";
 import { featuresStage } from "./features-stage.ts";
@@ -11,7 +12,7 @@ export function assemble(config: Config) {
   const features = featuresStage({
     decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
-    detect,
+    detect: { ...detect, floors: { ...SELF_FLOORS, ...detect.floors } },
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,
     signalLimits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: limits.future, maxAttributeChars: limits.attributeChars },

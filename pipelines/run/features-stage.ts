@@ -1,6 +1,7 @@
 /** Stage `features`: raw records to windows, anomalies and dead letters. */
 import { ERROR_CODES, type ErrorCode, PipelineError } from "../core/errors.ts";
 import type { Control, RawRecord } from "../core/records.ts";
+import { SELF_FORMAT, SELF_METRICS, SELF_RESOURCE, type SelfRecord } from "../core/self.ts";
 import { type Decoder, decoderFor, type Rejection, type SignalLimits, SignalSink } from "../core/signals.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
@@ -105,6 +106,25 @@ export function featuresStage(options: FeaturesOptions) {
     out.send({ type: "control", control: message });
   };
 
+  /** Our own gauges belong to whatever window is open: how far event time has come is for the data to say. */
+  const own = (record: RawRecord, out: Outbox) => {
+    sink.begin(record);
+    try {
+      const { gauges } = JSON.parse(Buffer.from(record.value).toString("utf8")) as SelfRecord;
+      const entity = sink.entity(SELF_RESOURCE);
+      for (const { metric, stage, value } of gauges) {
+        if (!Object.hasOwn(SELF_METRICS, metric)) throw new Error(`we have no metric ${String(metric).slice(0, 50)}`);
+        const series = sink.series(entity, metric, SELF_METRICS[metric].unit, "gauge", stage === "" ? {} : { stage });
+        sink.point(series, record.ingestTimeMs, 0, value);
+      }
+    } catch (error) {
+      sink.begin(record);
+      deadLetter(record, "DECODE_BAD_FIELD", (error as Error).message, 1, out);
+      return;
+    }
+    parts.windows.addAside();
+  };
+
   const decode = (record: RawRecord, out: Outbox) => {
     sink.begin(record);
     try {
@@ -157,6 +177,7 @@ export function featuresStage(options: FeaturesOptions) {
         counts.records += 1;
         sources.of(input.source).records += 1;
         if (input.format === "control") control(input, out);
+        else if (input.format === SELF_FORMAT) own(input, out);
         else decode(input, out);
       }
       closeWindows(out);

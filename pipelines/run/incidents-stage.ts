@@ -1,8 +1,10 @@
 /** Stage `incidents`: anomalies to incidents, each with a diagnosis that follows the evidence. */
 import type { Message } from "../core/records.ts";
+import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
+import type { CaseView } from "../diagnose/case-view.ts";
 import { diagnose } from "../diagnose/diagnose.ts";
 import { history } from "../diagnose/history.ts";
 import { LabelCounts } from "./observe/tally.ts";
@@ -25,11 +27,25 @@ interface Due {
   round: number;
 }
 
+/** The pipeline watches from outside: it can see badly, but it is not what broke. */
+function withoutSelf(view: CaseView): CaseView {
+  return {
+    ...view,
+    entities: view.entities.filter((e) => !isSelf(e.name)),
+    series: view.series.filter((s) => !isSelf(s.entity)),
+  };
+}
+
+const selfNote = (series: readonly string[]): string =>
+  `faultwright itself was off its usual course (${series.slice(0, 5).join(", ")}): what it saw may be late or incomplete`;
+
 export function incidentsStage(options: IncidentsOptions) {
   const tables = new Tables(options.tableLimits);
   const parts = { correlate: correlator(options), history: history(tables, { windows: options.historyWindows }) };
   const saved = { entities: 0, series: 0 };
   const due = new Map<string, Due>();
+  /** Series in which the pipeline itself is off its usual course, by anomaly. */
+  const selfOpen = new Map<string, string>();
   const happened = new LabelCounts("incidents");
   /** Ranges of earlier incidents: no baseline for the next one. */
   const past: [fromMs: number, toMs: number][] = [];
@@ -52,7 +68,14 @@ export function incidentsStage(options: IncidentsOptions) {
         onsetHintsMs: [incident.times.faultStartMs],
         mask: past,
       });
-      parts.correlate.setDiagnosis(incident.id, diagnose(view), watermarkMs);
+      const own = incident.labels.includes(SELF_LABEL);
+      const diagnosis = diagnose(own ? view : withoutSelf(view));
+      const unsteady = own ? [] : [...new Set(selfOpen.values())].sort();
+      parts.correlate.setDiagnosis(
+        incident.id,
+        unsteady.length === 0 ? diagnosis : { ...diagnosis, missing: [...diagnosis.missing, selfNote(unsteady)] },
+        watermarkMs,
+      );
     }
   };
   const emit = (events: readonly IncidentEvent[], out: Outbox) => {
@@ -61,7 +84,7 @@ export function incidentsStage(options: IncidentsOptions) {
       if (kind === "resolved") {
         due.delete(incident.id);
         const { faultStartMs, resolvedMs } = incident.times;
-        past.push([faultStartMs, resolvedMs ?? faultStartMs]);
+        if (!incident.labels.includes(SELF_LABEL)) past.push([faultStartMs, resolvedMs ?? faultStartMs]);
         if (past.length > MASKS) past.shift();
       }
       out.emit("incidents", incident.id, incident);
@@ -97,6 +120,11 @@ export function incidentsStage(options: IncidentsOptions) {
           return;
         case "anomaly":
           correlate.onAnomaly(message.anomaly);
+          if (isSelf(message.anomaly.entity)) {
+            const { id, series, endMs } = message.anomaly;
+            if (endMs === null) selfOpen.set(id, series);
+            else selfOpen.delete(id);
+          }
           return;
         case "control": {
           const { control } = message;
@@ -134,6 +162,7 @@ export function incidentsStage(options: IncidentsOptions) {
       }
       put("due", toChunk([...due]));
       put("past", toChunk(past));
+      put("self", toChunk([...selfOpen]));
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
     },
     restore(chunks) {
@@ -143,6 +172,7 @@ export function incidentsStage(options: IncidentsOptions) {
       saved.series = tables.seriesCount;
       for (const [id, d] of fromChunk<[string, Due][]>(chunks.get("due") ?? toChunk([]))) due.set(id, d);
       past.push(...fromChunk<[number, number][]>(chunks.get("past") ?? toChunk([])));
+      for (const [id, s] of fromChunk<[string, string][]>(chunks.get("self") ?? toChunk([]))) selfOpen.set(id, s);
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
     },
   } satisfies Stage<Message> & Record<string, unknown>;

@@ -19,6 +19,7 @@ import { kafkaTransport } from "./kafka-transport.ts";
 import { embeddedHealth } from "./observe/health.ts";
 import { componentLog } from "./observe/log.ts";
 import { selfMetrics } from "./observe/self-metrics.ts";
+import { selfRecords } from "./observe/self-records.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
 
@@ -187,6 +188,10 @@ async function start(
           );
       }, config.windows.window)
     : undefined;
+  const endSelf =
+    live && (config.selfObserve ?? true)
+      ? selfRecords({ metrics, everyMs: config.windows.window, log: options.log, append: (r) => live.append(r) })
+      : undefined;
   const loop = (async () => {
     for (;;) {
       health.turned(clock.nowMs());
@@ -210,6 +215,7 @@ async function start(
   const close = () => {
     closed ??= (async () => {
       clearInterval(tick);
+      endSelf?.();
       for (const c of closers) await c().catch((error) => log.error({ err: error }, "close"));
     })();
     return closed;
@@ -219,6 +225,7 @@ async function start(
     ended: loop,
     async stop() {
       stopping = true;
+      endSelf?.();
       await server?.close();
       wake();
       await loop.catch(() => {});

@@ -153,6 +153,13 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         detail: `release ${d.from} to ${d.to}`,
       }));
     },
+    /** Takes the sink's points as of now in event time: they are seen, but time does not go on by them. */
+    addAside(): void {
+      if (clockMs === 0) return;
+      const p = sink.points;
+      const w = windowAt(clockMs);
+      for (let i = 0; i < p.length; i++) w?.add(p.seriesIds[i] as number, p.value[i] as number);
+    },
     /** Time passes although nobody sends. */
     tick(source: string, timeMs: number): void {
       const own = clocks.get(source) ?? 0;

@@ -1,5 +1,6 @@
 /** Stage `route`: topics that hold many entities without order, to one topic in which each entity has its partition. */
 import type { RawRecord } from "../../core/records.ts";
+import { SELF, SELF_FORMAT } from "../../core/self.ts";
 import { type Share, shareOf } from "../../core/share.ts";
 import { type Decoder, decoderFor, type SignalLimits, SignalSink } from "../../core/signals.ts";
 import { fromChunk, toChunk } from "../../core/stage.ts";
@@ -72,6 +73,7 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
 
   /** Partition to payload and share; and the newest event time. */
   const split = (raw: RawRecord): { to: Map<number, [Uint8Array, Share | undefined]>; newestMs: number } => {
+    if (raw.format === SELF_FORMAT) return { to: new Map([[place(SELF), [raw.value, undefined]]]), newestMs: 0 };
     const to = new Map<number, [Uint8Array, Share | undefined]>();
     let newestMs = 0;
     const parts = otlpParts(raw);

@@ -9,6 +9,7 @@ import type { Stream, StreamOptions } from "../job.ts";
 import { kafkaHealth } from "../observe/health.ts";
 import { componentLog } from "../observe/log.ts";
 import { selfMetrics } from "../observe/self-metrics.ts";
+import { selfRecords } from "../observe/self-records.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
 import { kafkaDoor } from "./door.ts";
@@ -93,6 +94,16 @@ export async function kafkaStream({
     };
     if (ours()) takeOver();
 
+    // Acknowledged when all in-sync replicas have it.
+    const intake = (record: { format: string; value: Uint8Array }, partition?: number) =>
+      transport.produce(names.intake, [
+        {
+          value: record.value,
+          headers: { [HEADERS.format]: record.format },
+          timestampMs: clock.nowMs(),
+          ...(partition === undefined ? {} : { partition }),
+        },
+      ]);
     const server = await serve({
       config,
       log,
@@ -104,11 +115,7 @@ export async function kafkaStream({
       report: reports.render,
       counts: {},
       intake: {
-        // Acknowledged when all in-sync replicas have it.
-        append: ({ format, value }) =>
-          transport.produce(names.intake, [
-            { value, headers: { [HEADERS.format]: format }, timestampMs: clock.nowMs() },
-          ]),
+        append: (payload) => intake(payload),
         overloaded: () => false,
       },
       door: kafkaDoor({
@@ -119,6 +126,11 @@ export async function kafkaStream({
       }),
     });
     closers.unshift(server.close);
+    if (config.sources.length > 0 && (config.selfObserve ?? true)) {
+      const everyMs = config.windows.window;
+      const end = selfRecords({ metrics, everyMs, log, append: (record) => intake(record, 0) });
+      closers.unshift(async () => end());
+    }
     return { url: server.url, ended: worker.failed, stop: close };
   } catch (error) {
     await close();

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { PipelineError } from "../../core/errors.ts";
+import { SELF_FORMAT } from "../../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../../core/signals.ts";
 import { formatName } from "../../core/topic-config.ts";
 import { compressionOf, kafkaClient } from "../../runtime/kafka/client.ts";
@@ -14,7 +15,7 @@ import type { Reader } from "../../runtime/kafka/transport.ts";
 import { decodersOf } from "../formats.ts";
 import { componentLog } from "../observe/log.ts";
 import type { Observed } from "../observe/self-metrics.ts";
-import { routeTask } from "./route.ts";
+import { HEADERS, routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, topicSpecs } from "./topics.ts";
 
@@ -137,6 +138,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
         stateMs: runtime.state,
         tickMs: stage === told ? config.windows.window : 0,
         sessionMs: runtime.session,
+        aside: (record) => record.headers[HEADERS.format] === SELF_FORMAT,
         onEvent: (event) => {
           logEvent(log, stage, event);
           onEvent?.(stage, event);

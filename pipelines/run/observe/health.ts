@@ -63,6 +63,7 @@ interface StageHealth {
   /** By task: how far restoring has come; when it last committed or was given back. */
   readonly restoring: Map<number, string>;
   readonly movedMs: Map<number, number>;
+  readonly waitsSinceMs: Map<number, number>;
 }
 
 export interface KafkaHealth extends Health {
@@ -87,6 +88,7 @@ export function kafkaHealth(options: {
       failed: undefined,
       restoring: new Map(),
       movedMs: new Map(),
+      waitsSinceMs: new Map(),
     };
     stages.set(stage, known);
     return known;
@@ -97,7 +99,10 @@ export function kafkaHealth(options: {
     for (const [stage, h] of stages) {
       if (h.failed !== undefined) out.push(`${stage} can't go on: ${h.failed}`);
       for (const { task, ready, lag } of groups.get(stage)?.status() ?? []) {
-        const stillMs = clock.nowMs() - (h.movedMs.get(task) ?? clock.nowMs());
+        // Since the first look at which something waited: before that there was nothing to commit.
+        if (lag === 0 || !ready) h.waitsSinceMs.delete(task);
+        else if (!h.waitsSinceMs.has(task)) h.waitsSinceMs.set(task, clock.nowMs());
+        const stillMs = clock.nowMs() - Math.max(h.waitsSinceMs.get(task) ?? clock.nowMs(), h.movedMs.get(task) ?? 0);
         // While brokers are away a restart would mend nothing.
         if (ready && lag > 0 && h.away === undefined && stillMs > config.health.stuck)
           out.push(`${stage}/${task} has ${lag} records waiting and has committed nothing for ${seconds(stillMs)}`);
@@ -126,6 +131,7 @@ export function kafkaHealth(options: {
         case "lost":
           h.restoring.delete(event.task);
           h.movedMs.delete(event.task);
+          h.waitsSinceMs.delete(event.task);
           return;
         case "restoring":
           h.restoring.set(event.task, `${event.records} of ${event.ofRecords} records`);

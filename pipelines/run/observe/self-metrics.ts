@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import type { Incident } from "../../core/records.ts";
+import type { SelfGauge, SelfRecord } from "../../core/self.ts";
 import type { Commit, Store } from "../../core/store.ts";
 import type { GroupEvent } from "../../runtime/kafka/group.ts";
 import { processMetrics } from "./process-metrics.ts";
@@ -105,6 +106,8 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
       const value = labelOf[name] === "source" ? label.replace(/\/\d+$/, "") : label;
       if (labelOf[name] === "") counters[name].inc(more);
       else counters[name].inc({ [labelOf[name]]: value }, more);
+      if (name === "letters") since.letters += more;
+      if (name === "letterRows") since.rows += more;
       if (name === "letterRows" && label === "TIME_TOO_LATE") late.inc(more);
     }
   };
@@ -184,9 +187,19 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
     else g.remove();
   });
 
+  /** Since the last sample. */
+  let since = {
+    ms: clock.nowMs(),
+    letters: 0,
+    rows: 0,
+    refused: 0,
+    commits: new Map<string, [n: number, ms: number]>(),
+  };
   const committed = (stage: string, ms: number, bytes: number) => {
     commits.inc({ stage });
     commitSeconds.observe({ stage }, ms / 1000);
+    const [n, sum] = since.commits.get(stage) ?? [0, 0];
+    since.commits.set(stage, [n + 1, sum + ms]);
     stateBytes.inc({ stage }, bytes);
   };
   const unwatch = (key: string) => {
@@ -251,7 +264,32 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
         },
       });
     },
-    refused: (reason: RefusalReason) => refused.inc({ reason }),
+    refused(reason: RefusalReason): void {
+      refused.inc({ reason });
+      since.refused += 1;
+    },
+    /** What goes into the pipeline's own input: of all tasks here the worst, rates since the last call. */
+    sample(): SelfRecord {
+      for (const w of watched.values()) absorb(w);
+      const now = clock.nowMs();
+      const seconds = Math.max(1, now - since.ms) / 1000;
+      const gauges: SelfGauge[] = [
+        { metric: "faultwright.rejected_records", stage: "", value: since.letters / seconds },
+        { metric: "faultwright.rejected_rows", stage: "", value: since.rows / seconds },
+        { metric: "faultwright.refused_requests_errors", stage: "", value: since.refused / seconds },
+      ];
+      for (const [stage, [n, ms]] of since.commits)
+        gauges.push({ metric: "faultwright.commit_duration", stage, value: ms / n / 1000 });
+      if (journalLag) gauges.push({ metric: "faultwright.lag_bytes", stage: "", value: journalLag() });
+      const lags = new Map<string, number>();
+      for (const { stage, lag } of tasks()) lags.set(stage, Math.max(lag, lags.get(stage) ?? 0));
+      for (const [stage, value] of lags) gauges.push({ metric: "faultwright.lag_records", stage, value });
+      const oldest = Math.min(...[...watched.values()].map((w) => w.observed.watermarkMs ?? 0).filter((ms) => ms > 0));
+      if (Number.isFinite(oldest))
+        gauges.push({ metric: "faultwright.watermark_delay", stage: "", value: Math.max(0, now - oldest) / 1000 });
+      since = { ms: now, letters: 0, rows: 0, refused: 0, commits: new Map() };
+      return { timeMs: now, gauges };
+    },
     selfFailed: () => selfErrors.inc(),
     /** The text format, as of now. */
     async text(): Promise<string> {

@@ -16,6 +16,8 @@ export interface GroupOptions extends Omit<SeatOptions, "onEvent"> {
   /** Silence after which event time goes on by itself, ms; 0 never. */
   readonly tickMs: number;
   readonly onEvent: (event: GroupEvent) => void;
+  /** Records that break no silence: event time goes on as if they had not come. */
+  readonly aside?: (record: TaskRecord) => boolean;
 }
 
 export type GroupEvent =
@@ -125,11 +127,14 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       return;
     }
     place.ends.set(topic, BigInt(batch.highWatermark));
+    let heard = batch.messages.length === 0;
     try {
       for (const m of batch.messages) {
         const record = recordOf(topic, partition, m);
         // A fetch begins with the whole batch that holds the offset.
-        if (record.offset >= expected) task.process(record);
+        if (record.offset < expected) continue;
+        task.process(record);
+        heard ||= !options.aside?.(record);
       }
       task.reach(topic, BigInt(batch.lastOffset()) + 1n);
     } catch (cause) {
@@ -139,9 +144,9 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       fail(new PipelineError("STAGE_FAILED", `${topic}/${partition}`, { detail: (cause as Error).message, cause }));
       return;
     }
-    place.tickedMs = clock.nowMs();
+    if (heard) place.tickedMs = clock.nowMs();
     resolveOffset(batch.lastOffset());
-    if (place.tickedMs - place.seat.committedMs >= options.commitMs || task.pendingBytes >= PENDING_BYTES) {
+    if (clock.nowMs() - place.seat.committedMs >= options.commitMs || task.pendingBytes >= PENDING_BYTES) {
       // One commit on its way while one batch is taken in, never more: a slow broker holds us up.
       const before = place.seat.committing ? commit(place) : undefined;
       if (before === undefined) void commit(place);

@@ -197,6 +197,7 @@ runtime:
   partitions: 2
   topics: [{ name: observed, format: jsonl }]
   session: 6s
+sources: [{ kind: otlp-http, port: 0 }]
 windows: { window: 1s, lateness: 1s }
 commit: 100ms
 `);
@@ -213,7 +214,8 @@ commit: 100ms
         (f) =>
           sampleOf(f, "faultwright_rows_read_total") === 499 &&
           sampleOf(f, "faultwright_source_lag_records") === 0 &&
-          (sampleOf(f, "faultwright_commits_total", { stage: "incidents" }) ?? 0) > 0,
+          (sampleOf(f, "faultwright_commits_total", { stage: "incidents" }) ?? 0) > 0 &&
+          sampleOf(f, "faultwright_entities") === 5,
       );
       expect(sampleOf(found, "faultwright_rows_read_total", { source: "observed" })).toBe(499);
       expect(sampleOf(found, "faultwright_dead_letters_total", { code: "DECODE_BAD_JSON" })).toBe(1);
@@ -233,6 +235,8 @@ commit: 100ms
       );
       expect(sampleOf(found, "faultwright_state_written_bytes_total", { stage: "features" })).toBeGreaterThan(0);
       expect(found.get("faultwright_watermark_delay_seconds")?.samples.length).toBe(2);
+      // Four services, and the pipeline itself, by way of its intake.
+      expect(sampleOf(found, "faultwright_entities")).toBe(5);
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
     } finally {
       await run.stop();
