@@ -300,8 +300,8 @@ export interface Action {
 /** What people and the executor tell the stages; travels through the journal, so that a replay sees the same. */
 export type Control =
   | { readonly kind: "tick"; readonly timeMs: number }
-  /** The source has come to this event time, though it had nothing for us; 0: it has had nothing at all so far. */
-  | { readonly kind: "mark"; readonly timeMs: number }
+  /** The source has come to this event time with nothing for us; `silent`: it has had nothing at all since. 0: never. */
+  | { readonly kind: "mark"; readonly timeMs: number; readonly silent: boolean }
   | { readonly kind: "acknowledge"; readonly timeMs: number; readonly incidentId: string; readonly by: string }
   | {
       readonly kind: "approve";

@@ -101,7 +101,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   const control = (record: RawRecord, out: Outbox) => {
     const message = JSON.parse(Buffer.from(record.value).toString("utf8")) as Control;
-    if (message.kind === "mark") return parts.windows.mark(record.source, message.timeMs);
+    if (message.kind === "mark") return parts.windows.mark(record.source, message.timeMs, message.silent);
     if (message.kind === "tick") parts.windows.tick(record.source, message.timeMs);
     out.send({ type: "control", control: message });
   };
@@ -119,7 +119,8 @@ export function featuresStage(options: FeaturesOptions) {
       }
     } catch (error) {
       sink.begin(record);
-      deadLetter(record, "DECODE_BAD_FIELD", (error as Error).message, 1, out);
+      const detail = String((error as Error).message).slice(0, DETAIL_CHARS);
+      deadLetter(record, [{ code: "DECODE_BAD_FIELD", detail, rows: 1 }], 0, out);
       return;
     }
     parts.windows.addAside();
@@ -163,10 +164,10 @@ export function featuresStage(options: FeaturesOptions) {
     get watermarkMs() {
       return parts.windows.watermarkMs;
     },
-    /** Nothing has come for `deltaMs` more: time goes on, and who has never spoken holds nobody up. */
-    pass(deltaMs: number, out: Outbox): void {
-      parts.windows.pass(deltaMs);
-      if (parts.windows.clockMs === 0) out.send({ type: "idle" });
+    /** The source has had nothing for `deltaMs` more: its time goes on, and if it has never spoken it holds nobody up. */
+    pass(source: string, deltaMs: number, out: Outbox): void {
+      parts.windows.pass(source, deltaMs);
+      if (parts.windows.waitsForNobody) out.send({ type: "idle" });
       closeWindows(out);
     },
     process(input, out) {

@@ -45,6 +45,8 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const parts: Record<string, Stateful> = { rates, histograms, spans, logs, quiet };
   /** Event-time clock of every source still running; the slowest holds the watermark. */
   const clocks = new Map<string, number>();
+  /** Sources that have nothing more for now. */
+  const idle = new Set<string>();
   let clockMs = 0;
   /** Start of the first window not yet closed; 0 before any data. */
   let nextStart = 0;
@@ -68,8 +70,12 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   };
   const advanceClock = () => {
     let slowest = Number.POSITIVE_INFINITY;
-    for (const t of clocks.values()) if (t < slowest) slowest = t;
-    if (Number.isFinite(slowest)) clockMs = Math.max(clockMs, slowest);
+    let newestIdle = 0;
+    for (const [source, t] of clocks)
+      if (!idle.has(source)) slowest = Math.min(slowest, t);
+      else if (Number.isFinite(t)) newestIdle = Math.max(newestIdle, t);
+    // Who is idle holds nobody up; where all are, time goes on by itself.
+    clockMs = Math.max(clockMs, Number.isFinite(slowest) ? slowest : newestIdle);
   };
   const startIfOpen = (timeMs: number): number | undefined => windowAt(timeMs)?.startMs;
 
@@ -145,6 +151,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       const seenMs = Math.min(newestMs, ingestTimeMs);
       if (newestMs > 0) alive.add(startOf(seenMs));
       clocks.set(source, Math.max(clocks.get(source) ?? 0, seenMs));
+      idle.delete(source);
       advanceClock();
       return sink.deploys.map((d) => ({
         entity: tables.entities[d.entityId]?.name ?? "?",
@@ -166,26 +173,27 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       if (own > 0) clocks.set(source, Math.max(own, timeMs));
       advanceClock();
     },
-    /** What `tick` says of time that passes, said by a source of itself; 0: it holds nobody up until it has something. */
-    mark(source: string, timeMs: number): void {
-      if (timeMs > 0) clocks.set(source, Math.max(clocks.get(source) ?? 0, timeMs));
-      else if ((clocks.get(source) ?? 0) === 0) clocks.delete(source);
+    /** How far a source has come, said by itself: it had nothing for us up to there, or (`silent`) nothing at all since. */
+    mark(source: string, timeMs: number, silent: boolean): void {
+      clocks.set(source, Math.max(clocks.get(source) ?? 0, timeMs));
+      if (silent) idle.add(source);
+      else idle.delete(source);
       advanceClock();
     },
-    /** `deltaMs` went by in which no source sent anything; those that never have are no longer waited for. */
-    pass(deltaMs: number): void {
-      for (const [source, own] of [...clocks])
-        if (own > 0) clocks.set(source, own + deltaMs);
-        else clocks.delete(source);
+    /** `deltaMs` went by in which the source had nothing. */
+    pass(source: string, deltaMs: number): void {
+      const own = clocks.get(source) ?? 0;
+      clocks.set(source, own > 0 ? own + deltaMs : 0);
+      idle.add(source);
       advanceClock();
+    },
+    /** No source has ever had anything: there is no event time. */
+    get waitsForNobody(): boolean {
+      return clockMs === 0 && [...clocks.keys()].every((source) => idle.has(source));
     },
     /** Every source has left: what was seen is final. */
     finish(): void {
       for (const w of open.values()) clockMs = Math.max(clockMs, w.endMs + latenessMs);
-    },
-    /** Event time, 0 before any data. */
-    get clockMs(): number {
-      return clockMs;
     },
     get watermarkMs(): number {
       return clockMs - latenessMs;
@@ -222,7 +230,7 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       closedKeys.length = 0;
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
       const running = [...clocks].map(([k, v]) => [k, Number.isFinite(v) ? v : -1]);
-      put("time", toChunk([clockMs, nextStart, [...alive], running]));
+      put("time", toChunk([clockMs, nextStart, [...alive], running, [...idle]]));
     },
     restore(chunks) {
       for (const [key, bytes] of scopedChunks(chunks, "open")) {
@@ -234,8 +242,8 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
       const time = chunks.get("time");
       if (!time) return;
-      const [c, n, a, running] = fromChunk<[number, number, number[], [string, number][]]>(time);
-      clocks.clear(); // one that was let go must not hold us up again
+      const [c, n, a, running, silent] = fromChunk<[number, number, number[], [string, number][], string[]]>(time);
+      for (const source of silent) idle.add(source);
       for (const [source, t] of running) clocks.set(source, t < 0 ? Number.POSITIVE_INFINITY : t);
       clockMs = c;
       nextStart = n;

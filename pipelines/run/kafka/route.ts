@@ -59,14 +59,14 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
   const place = (entity: { kind: string; name: string }) => shareOf(entity.kind, entity.name, partitions);
   const placeOf = (resource: Readonly<Record<string, string>>) => place(entityName(resource, DEFAULT_ENTITY_RULES));
 
-  const mark = (origin: string, timeMs: number, produce: (p: Produced) => void) => {
+  const mark = (origin: string, timeMs: number, silent: boolean, produce: (p: Produced) => void) => {
     marked.set(origin, timeMs);
     for (let p = 0; p < partitions; p++)
       produce({
         topic,
         partition: p,
         key: null,
-        value: JSON.stringify({ kind: "mark", timeMs }),
+        value: JSON.stringify({ kind: "mark", timeMs, silent }),
         headers: { [HEADERS.format]: "control", [HEADERS.origin]: origin, [HEADERS.position]: "" },
       });
   };
@@ -146,15 +146,13 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
         });
       const clock = Math.max(clocks.get(origin) ?? 0, Math.min(parts.newestMs, record.timestampMs));
       clocks.set(origin, clock);
-      if (clock - (marked.get(origin) ?? 0) >= markMs) mark(origin, clock, produce);
+      if (clock - (marked.get(origin) ?? 0) >= markMs) mark(origin, clock, false, produce);
     },
-    tick(deltaMs, produce) {
-      for (const input of formats.keys()) {
-        const origin = `${input}/${partition}`;
-        const clock = clocks.get(origin) ?? 0;
-        if (clock > 0) clocks.set(origin, clock + deltaMs);
-        mark(origin, clock > 0 ? clock + deltaMs : 0, produce);
-      }
+    tick(input, deltaMs, produce) {
+      const origin = `${input}/${partition}`;
+      const clock = clocks.get(origin) ?? 0;
+      if (clock > 0) clocks.set(origin, clock + deltaMs);
+      mark(origin, clock > 0 ? clock + deltaMs : 0, true, produce);
     },
     snapshot: (put) => put("clocks", toChunk([[...clocks], [...marked]])),
     restore(chunks) {

@@ -71,9 +71,9 @@ export function featuresTask(
       };
       stage.process(raw, out);
     },
-    tick(deltaMs: number, produce: (p: Produced) => void) {
+    tick(topic: string, deltaMs: number, produce: (p: Produced) => void) {
       to(produce);
-      stage.pass(deltaMs, out);
+      stage.pass(`${topic}/${partition}`, deltaMs, out);
     },
     snapshot: (put, full) => stage.snapshot(put, full),
     restore: (chunks) => stage.restore(chunks),

@@ -54,8 +54,8 @@ interface Place {
   readonly seat: Seat;
   /** Those that have this partition. */
   topics: readonly string[];
-  /** Up to when the task knows what time it is: by records, or by being told of silence. */
-  tickedMs: number;
+  /** By topic: up to when the task knows what time it is there, by records or by being told of silence. */
+  readonly ticked: Map<string, number>;
   /** Newest offset on the broker, by topic. */
   readonly ends: Map<string, bigint>;
 }
@@ -83,8 +83,8 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     if (stopping || places.get(seat.partition) !== place) return;
     for (const topic of place.topics) consumer?.pause(topic, seat.partition);
     const ready = (task: Task) => {
-      place.tickedMs = clock.nowMs();
       for (const topic of place.topics) {
+        place.ticked.set(topic, clock.nowMs());
         consumer?.seek(topic, seat.partition, task.position(topic) ?? "earliest");
         consumer?.resume(topic, seat.partition);
       }
@@ -102,11 +102,10 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       void seat.close();
     }
     for (const [partition, own] of assigned) {
-      const now = clock.nowMs();
       const place = places.get(partition) ?? {
         seat: new Seat(partition, options),
         topics: own,
-        tickedMs: now,
+        ticked: new Map(),
         ends: new Map(),
       };
       place.topics = own;
@@ -144,7 +143,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       fail(new PipelineError("STAGE_FAILED", `${topic}/${partition}`, { detail: (cause as Error).message, cause }));
       return;
     }
-    if (heard) place.tickedMs = clock.nowMs();
+    if (heard) place.ticked.set(topic, clock.nowMs());
     resolveOffset(batch.lastOffset());
     if (clock.nowMs() - place.seat.committedMs >= options.commitMs || task.pendingBytes >= PENDING_BYTES) {
       // One commit on its way while one batch is taken in, never more: a slow broker holds us up.
@@ -194,8 +193,6 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     onEnd: fail,
   });
 
-  const caughtUp = (place: Place, task: Task) =>
-    place.topics.every((t) => (task.position(t) ?? 0n) >= (place.ends.get(t) ?? 0n));
   const timer = setInterval(() => {
     const now = clock.nowMs();
     for (const place of places.values()) {
@@ -204,9 +201,11 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       if (!task || seat.committing) continue;
       // Silence is what brokers have said, not what we have not heard: one that is away may have a lot to say.
       const silentTo = consumer?.heardUpToMs() ?? 0;
-      if (options.tickMs > 0 && silentTo - place.tickedMs >= options.tickMs && caughtUp(place, task)) {
-        task.tick(silentTo - place.tickedMs);
-        place.tickedMs = silentTo;
+      for (const topic of options.tickMs > 0 ? place.topics : []) {
+        const silentMs = silentTo - (place.ticked.get(topic) ?? silentTo);
+        if (silentMs < options.tickMs || (task.position(topic) ?? 0n) < (place.ends.get(topic) ?? 0n)) continue;
+        task.tick(topic, silentMs);
+        place.ticked.set(topic, silentTo);
       }
       if (task.changed && now - seat.committedMs >= options.commitMs) void commit(place).catch(() => {});
     }

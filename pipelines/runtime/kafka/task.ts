@@ -28,8 +28,8 @@ export interface TaskStage extends Stateful {
   /** Raised when stored state of an older version can't be read. */
   readonly version: number;
   process(record: TaskRecord, produce: (record: Produced) => void): void;
-  /** Nothing has come for `deltaMs` more: event time goes on by as much. */
-  tick?(deltaMs: number, produce: (record: Produced) => void): void;
+  /** Nothing has come in this topic for `deltaMs` more: its event time goes on by as much. */
+  tick?(topic: string, deltaMs: number, produce: (record: Produced) => void): void;
 }
 
 /** All that becomes durable in one transaction. */
@@ -46,8 +46,8 @@ export interface Sealed {
   readonly stateBytes: number;
 }
 
-/** What has been taken in since the state was last written: topic and the offset reached, or the time that passed. */
-type Run = readonly [topic: string, until: string] | readonly ["", deltaMs: number];
+/** What has been taken in since the state was last written: of which topic, up to which offset or for how long nothing. */
+type Run = readonly [topic: string, until: string] | readonly [topic: string, silentMs: number];
 
 interface Progress {
   readonly stage: string;
@@ -127,15 +127,15 @@ export class Task {
     if (offset <= (this.#positions.get(topic) ?? 0n)) return;
     this.#positions.set(topic, offset);
     const last = this.#runs.at(-1);
-    if (last?.[0] === topic) this.#runs[this.#runs.length - 1] = [topic, String(offset)];
+    if (last?.[0] === topic && typeof last[1] === "string") this.#runs[this.#runs.length - 1] = [topic, String(offset)];
     else this.#runs.push([topic, String(offset)]);
     this.#changed = true;
   }
 
-  tick(deltaMs: number): void {
+  tick(topic: string, deltaMs: number): void {
     if (!this.stage.tick) return;
-    this.stage.tick(deltaMs, this.#produce);
-    this.#runs.push(["", deltaMs]);
+    this.stage.tick(topic, deltaMs, this.#produce);
+    this.#runs.push([topic, deltaMs]);
     this.#changed = true;
   }
 
@@ -204,8 +204,8 @@ export class Task {
     }
     this.#discard = true;
     for (const [topic, until] of progress.runs) {
-      if (topic === "") {
-        this.tick(until as number);
+      if (typeof until === "number") {
+        this.tick(topic, until);
         continue;
       }
       for await (const record of reread(topic, this.#positions.get(topic) ?? 0n, BigInt(until))) this.process(record);

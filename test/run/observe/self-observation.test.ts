@@ -147,7 +147,8 @@ describe("the pipeline in its own input", () => {
     expect(letters).toEqual([]);
     feed(SELF_FORMAT, { timeMs: 0, gauges: [{ metric: "users.metric", stage: "", value: 1 }] }, START_MS);
     feed(SELF_FORMAT, { no: "gauges" }, START_MS);
-    expect(letters).toMatchObject([{ code: "DECODE_BAD_FIELD" }, { code: "DECODE_BAD_FIELD" }]);
+    const bad = { reasons: [{ code: "DECODE_BAD_FIELD" }] };
+    expect(letters).toMatchObject([bad, bad]);
   });
 });
 
