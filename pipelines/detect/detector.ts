@@ -40,7 +40,7 @@ const NO_EVIDENCE = 1e-9;
 /** Slots a chunk of state. */
 const BLOCK = 256;
 /** Rows worked on at a time: their state stays in the cache from one pass to the next. */
-const ROWS = 512;
+const ROWS = 1024;
 /** Values reach the banks divided by their floor, so one unit is the least deviation that matters. */
 const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
 
