@@ -1,3 +1,14 @@
+/** A share of a bank's state, kept apart because it changes at other times than the rest. */
+export interface StatePart {
+  /** Unique within the bank. */
+  readonly name: string;
+  /** Slots [from, to), slot after slot. */
+  saveBlock(from: number, to: number): Float64Array;
+  loadBlock(from: number, to: number, state: Float64Array): void;
+  /** Whether slots [from, to) may have changed since this was last asked. `from` and `to` are multiples of 256. */
+  takeChanged(from: number, to: number): boolean;
+}
+
 /**
  * One detector, many series. A slot is one series; a one-series detector is the bank with one slot.
  * Slots are `Uint32Array` ids below the size given to `resize`; the same slot may occur twice in a call and is then
@@ -18,6 +29,8 @@ export interface DetectorBank {
   saveBlock(from: number, to: number): Float64Array;
   /** The inverse of `saveBlock`; grows the bank to `to` where needed. */
   loadBlock(from: number, to: number, state: Float64Array): void;
+  /** The same state in parts, for who saves often. */
+  readonly parts: readonly StatePart[];
 }
 
 /** Least deviation the bank believes in; keeps a constant series from being an anomaly by division by zero. */

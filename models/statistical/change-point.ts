@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
 import { atLeast, clampValue, flooredScale, MAX_VALUE } from "./scale.ts";
-import { slotRows } from "./slot-rows.ts";
+import { alwaysChanged, slotRows } from "./slot-rows.ts";
 
 export interface ChangePointOptions extends Floors {
   /** Drift that is tolerated, in deviations a sample, > 0. */
@@ -55,6 +55,7 @@ export function changePoint({
     resize: store.resize,
     saveBlock: store.saveBlock,
     loadBlock: store.loadBlock,
+    parts: [alwaysChanged(store)],
     score(slots, values, out) {
       store.sameLength(slots, values, out);
       const { data } = store;

@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
 import { atLeast, clampValue, flooredScale, MAX_SCORE, MAX_VALUE } from "./scale.ts";
-import { slotRows } from "./slot-rows.ts";
+import { alwaysChanged, slotRows } from "./slot-rows.ts";
 
 export interface MomentOptions extends Floors {
   /** Samples before the first opinion, >= 2. */
@@ -39,6 +39,7 @@ export function momentBank(
     resize: store.resize,
     saveBlock: store.saveBlock,
     loadBlock: store.loadBlock,
+    parts: [alwaysChanged(store)],
     score(slots, values, out) {
       store.sameLength(slots, values, out);
       const { data } = store;

@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
 import { atLeast, clampValue, flooredScale, MAX_SCORE, MAX_VALUE } from "./scale.ts";
-import { slotRows } from "./slot-rows.ts";
+import { alwaysChanged, slotRows } from "./slot-rows.ts";
 import { insertionSort, meanDeviation, medianDeviation, sortedMedian } from "./sorted.ts";
 
 export interface RobustZOptions extends Floors {
@@ -19,8 +19,8 @@ const FROM_MEAN_AD = 1.2533141373155001;
 const MAX_SINGLE = 3.4028234663852886e38;
 
 /**
- * Doubles in the head of a row: four 16-bit counts (samples held, where the next one goes, samples since they were last
- * put in order, samples in order), the first sample, level, deviation.
+ * Doubles in the head of a row, before its newest samples: four 16-bit counts (samples held, where the newest will go,
+ * how many newest there are, samples in order), the first sample, level, deviation.
  */
 const HEAD = 4;
 
@@ -28,8 +28,9 @@ const HEAD = 4;
  * Distance from the median of the last `window` samples, in deviations estimated as 1.4826 MAD; where more than half
  * the samples are equal (MAD 0), 1.2533 times the mean absolute deviation stands in.
  * Samples are kept as singles, as their distance from the first one, so the error is at most 6e-8 of that distance.
- * Their order is kept too: each refresh merges the few new samples into it, O(window) for `refresh` samples.
- * Memory: 32 + 5 * window bytes a slot.
+ * Their order is kept too: each refresh merges the few new samples into it, O(window) for `refresh` samples; until
+ * then those stay in the head of the row, and the rest of it need not be touched or saved.
+ * Memory: 32 + 4 * refresh + 5 * window bytes a slot.
  * @see Iglewicz & Hoaglin 1993, "How to Detect and Handle Outliers"; Leys et al. 2013, J. Exp. Soc. Psych. 49(4)
  */
 export function robustZ({
@@ -51,29 +52,45 @@ export function robustZ({
   if (warmup > window) throw new RangeError(`${name}: warmup ${warmup} exceeds window ${window}`);
   const ringDoubles = Math.ceil(window / 2);
   const stride = ringDoubles + Math.ceil(window / 8);
-  // Heads apart from samples: scoring needs only those, and they stay in the cache.
-  const head = slotRows(name, HEAD, () => {
+  const headStride = HEAD + Math.ceil(refresh / 2);
+  const head = slotRows("head", headStride, () => {
     small = new Uint16Array(head.data.buffer);
+    recent = new Float32Array(head.data.buffer);
   });
-  const samples = slotRows(name, stride, () => {
+  const samples = slotRows("samples", stride, () => {
     singles = new Float32Array(samples.data.buffer);
     order = new Uint8Array(samples.data.buffer);
   });
   let small = new Uint16Array(0);
+  let recent = new Float32Array(0);
   let singles = new Float32Array(0);
   let order = new Uint8Array(0);
   const fresh = new Uint8Array(window);
   const freshValue = new Float64Array(window);
   const sorted = new Float64Array(window);
 
-  /** Merges the newest `stale` samples of a slot into their order, and takes median and deviation anew. */
-  function sort(slot: number, next: number, stale: number): void {
+  /** Moves the newest samples of a slot to the others; gives the place after them. */
+  function flush(slot: number): number {
+    const at = slot * headStride;
+    const count = small[at * 4 + 2]!;
+    let next = small[at * 4 + 1]!;
+    for (let i = 0; i < count; i++) {
+      singles[slot * stride * 2 + next] = recent[(at + HEAD) * 2 + i]!;
+      next = next + 1 < window ? next + 1 : 0;
+    }
+    small[at * 4 + 1] = next;
+    small[at * 4 + 2] = 0;
+    samples.touch(slot);
+    return next;
+  }
+
+  /** Merges the last `count` samples before `next` into their order, and takes median and deviation anew. */
+  function sort(slot: number, next: number, count: number): void {
     const ring = singles;
     const ranks = order;
     const length = window | 0;
     const samplesAt = slot * stride * 2;
     const ranksAt = (slot * stride + ringDoubles) * 8;
-    const count = Math.min(stale, length);
     const first = next >= count ? next - count : next - count + length;
     for (let i = 0; i < count; i++) {
       const position = first + i < length ? first + i : first + i - length;
@@ -81,7 +98,7 @@ export function robustZ({
       freshValue[i] = ring[samplesAt + position]!;
     }
     insertionSort(freshValue, fresh, count);
-    const before = small[slot * 16 + 3]!;
+    const before = small[slot * headStride * 4 + 3]!;
     let kept = 0;
     for (let i = 0; i < before; i++) {
       const position = ranks[ranksAt + i]!;
@@ -102,11 +119,11 @@ export function robustZ({
         ranks[ranksAt + k] = fresh[j--]!;
       }
     }
-    small[slot * 16 + 3] = n;
+    small[slot * headStride * 4 + 3] = n;
     const middle = sortedMedian(sorted, n);
     const mad = medianDeviation(sorted, n, middle);
     const { data } = head;
-    const at = slot * 4;
+    const at = slot * headStride;
     data[at + 2] = data[at + 1]! + middle;
     data[at + 3] = mad > 0 ? FROM_MAD * mad : FROM_MEAN_AD * meanDeviation(sorted, n, middle);
   }
@@ -121,31 +138,33 @@ export function robustZ({
       const [heads, rest] = [head.saveBlock(from, to), samples.saveBlock(from, to)];
       const state = new Float64Array(heads.length + rest.length);
       for (let i = 0; i < to - from; i++) {
-        state.set(heads.subarray(i * HEAD, (i + 1) * HEAD), i * (HEAD + stride));
-        state.set(rest.subarray(i * stride, (i + 1) * stride), i * (HEAD + stride) + HEAD);
+        state.set(heads.subarray(i * headStride, (i + 1) * headStride), i * (headStride + stride));
+        state.set(rest.subarray(i * stride, (i + 1) * stride), i * (headStride + stride) + headStride);
       }
       return state;
     },
     loadBlock(from, to, state) {
-      const need = (to - from) * (HEAD + stride);
+      const need = (to - from) * (headStride + stride);
       if (state.length !== need)
         throw new RangeError(`${name}: block [${from}, ${to}) takes ${need} doubles, not ${state.length}`);
-      for (let slot = from, at = 0; slot < to; slot++, at += HEAD + stride) {
-        head.loadBlock(slot, slot + 1, state.subarray(at, at + HEAD));
-        samples.loadBlock(slot, slot + 1, state.subarray(at + HEAD, at + HEAD + stride));
+      for (let slot = from, at = 0; slot < to; slot++, at += headStride + stride) {
+        head.loadBlock(slot, slot + 1, state.subarray(at, at + headStride));
+        samples.loadBlock(slot, slot + 1, state.subarray(at + headStride, at + headStride + stride));
       }
     },
+    parts: [alwaysChanged(head), samples],
     score(slots, values, out) {
       head.sameLength(slots, values, out);
       const { data } = head;
       const counts = small;
+      const width = +headStride;
       const warm = +warmup;
       const relative = +relFloor;
       const absolute = +absFloor;
       const maxValue = +MAX_VALUE;
       const maxScore = +MAX_SCORE;
       for (let i = 0; i < slots.length; i++) {
-        const at = slots[i]! * 4;
+        const at = slots[i]! * width;
         const level = data[at + 2]!;
         let value = values[i]!;
         if (!(counts[at * 4]! >= warm && Math.abs(value) <= maxValue)) {
@@ -169,14 +188,17 @@ export function robustZ({
       head.sameLength(slots, values);
       const { data } = head;
       const counts = small;
-      const ring = singles;
+      const newest = recent;
+      const width = +headStride;
+      const warm = +warmup;
+      const most = +refresh;
       const maxValue = +MAX_VALUE;
       const maxSingle = +MAX_SINGLE;
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i]!;
-        const at = slot * 4;
+        const at = slot * width;
         let value = values[i]!;
-        const held = counts[at * 4]!;
+        let held = counts[at * 4]!;
         if (!(held > 0 && Math.abs(value) <= maxValue)) {
           if (data[at] === undefined) head.refuse(slot);
           if (!Number.isFinite(value)) continue;
@@ -185,21 +207,18 @@ export function robustZ({
         }
         let far = value - data[at + 1]!;
         if (!(Math.abs(far) <= maxSingle)) far = far > 0 ? maxSingle : -maxSingle;
-        const next = counts[at * 4 + 1]!;
-        ring[slot * stride * 2 + next] = far;
-        const after = next + 1 < window ? next + 1 : 0;
-        counts[at * 4 + 1] = after;
-        const now = held < window ? held + 1 : window;
-        counts[at * 4] = now;
-        const stale = counts[at * 4 + 2]! + 1;
-        if (now >= warmup && (stale >= refresh || counts[at * 4 + 3] === 0)) {
-          sort(slot, after, stale);
-          counts[at * 4 + 2] = 0;
-        } else counts[at * 4 + 2] = stale;
+        const count = counts[at * 4 + 2]! + 1;
+        newest[at * 2 + 7 + count] = far; // behind the HEAD
+        counts[at * 4 + 2] = count;
+        if (held < window) counts[at * 4] = ++held;
+        const first = held >= warm && counts[at * 4 + 3] === 0;
+        if (!first && count < most) continue;
+        const next = flush(slot);
+        if (held >= warm) sort(slot, next, first ? held : count);
       }
     },
     expected(slot) {
-      const at = slot * 4;
+      const at = slot * headStride;
       if (!(small[at * 4]! >= warmup)) return undefined;
       const level = head.data[at + 2]!;
       return { expected: level, scale: flooredScale(head.data[at + 3]!, level, relFloor, absFloor) };

@@ -1,3 +1,5 @@
+import type { StatePart } from "../bank.ts";
+
 /**
  * State of a bank: one row of `stride` doubles a slot in one array, so that an update touches neighbouring bytes and a
  * block is saved by a straight copy. Memory: 8 * stride bytes a slot; capacity doubles, untouched pages cost nothing.
@@ -7,19 +9,23 @@
  * helpers are written out, chance decides no branch, and a slot is checked by what its row holds (`data` ends with the
  * last slot; beyond it is `undefined`), which costs no comparison of its own.
  */
-export interface SlotRows {
+export interface SlotRows extends StatePart {
   /** Rows of all slots: slot s at [s * stride, (s + 1) * stride). Replaced by `resize`: do not keep across calls. */
   readonly data: Float64Array<ArrayBuffer>;
   resize(slots: number): void;
-  saveBlock(from: number, to: number): Float64Array;
-  loadBlock(from: number, to: number, state: Float64Array): void;
+  /** Notes that a slot has changed. */
+  touch(slot: number): void;
   /** Throws `RangeError` unless the columns have one length. */
   sameLength(slots: Uint32Array, ...sides: Float64Array[]): void;
   /** For a slot beyond the last; rows before it have been dealt with. */
   refuse(slot: number): never;
 }
 
+/** Slots a mark of change, 2 ** 8. */
+const TOUCHED = 256;
+
 export function slotRows(name: string, stride: number, onResize: () => void = () => {}): SlotRows {
+  let touched = new Uint8Array(0);
   let data = new Float64Array(0);
   let capacity = new ArrayBuffer(0);
   let size = 0;
@@ -34,6 +40,11 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
     if (data.buffer !== capacity) grown.set(data);
     data = grown;
     size = slots;
+    if (size > touched.length * TOUCHED) {
+      const marks = new Uint8Array(Math.max(Math.ceil(size / TOUCHED), touched.length * 2));
+      marks.set(touched);
+      touched = marks;
+    }
     onResize();
   }
   function range(from: number, to: number): void {
@@ -42,6 +53,7 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
   }
 
   return {
+    name,
     get data() {
       return data;
     },
@@ -59,6 +71,15 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
       resize(to);
       data.set(state, from * stride);
     },
+    touch(slot) {
+      touched[slot >>> 8] = 1;
+    },
+    takeChanged(from, to) {
+      const marks = touched.subarray(from / TOUCHED, to / TOUCHED);
+      const changed = marks.includes(1);
+      marks.fill(0);
+      return changed;
+    },
     sameLength(slots, ...sides) {
       for (const side of sides)
         if (side.length !== slots.length)
@@ -68,4 +89,9 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
       throw new RangeError(`${name}: slot ${slot} of ${size}; call resize first`);
     },
   };
+}
+
+/** Rows of which every one that is taught changes: no need to note which. */
+export function alwaysChanged({ name, saveBlock, loadBlock }: SlotRows): StatePart {
+  return { name, saveBlock, loadBlock, takeChanged: () => true };
 }

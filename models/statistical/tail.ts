@@ -178,15 +178,16 @@ export function tailBank({
           data[at + 4] = 0;
           continue;
         }
-        const u = Math.min(maxNormalised, score / mean);
+        let u = score / mean;
+        if (u > maxNormalised) u = maxNormalised;
         const length = data[at + 4]! + 1;
         // neighbours in a run are not independent: k of them teach about 2 sqrt(k), so a change is not learned at once
-        const weight = 1 / Math.sqrt(length);
+        const weight = length === 1 ? 1 : 1 / Math.sqrt(length);
         const fade = n + weight > most ? (most - weight) / n : 1;
         data[at] = n * fade + weight;
         data[at + 1] = total * fade + weight * u * mean;
         data[at + 2] = data[at + 2]! * fade + weight;
-        data[at + 3] = data[at + 3]! * fade + weight * Math.max(0, u - start);
+        data[at + 3] = data[at + 3]! * fade + weight * (u > start ? u - start : 0);
         data[at + 4] = length;
       }
     },

@@ -40,7 +40,7 @@ const NO_EVIDENCE = 1e-9;
 /** Slots a chunk of state. */
 const BLOCK = 256;
 /** Rows worked on at a time: their state stays in the cache from one pass to the next. */
-const ROWS = 512;
+const ROWS = 1024;
 /** Values reach the banks divided by their floor, so one unit is the least deviation that matters. */
 const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
 
@@ -354,7 +354,9 @@ export function detector(tables: Tables, options: DetectOptions) {
         if (newSlots[block] || full) put(`ids/${block}`, bytesOf(idOf.subarray(from, Math.min(to, used))));
         if (!dirty[block] && !full) continue;
         for (const { name, bank, tail } of banks) {
-          put(`${name}/${block}`, bytesIn(bank.saveBlock(from, to)));
+          for (const part of bank.parts)
+            if (part.takeChanged(from, to) || full)
+              put(`${name}.${part.name}/${block}`, bytesIn(part.saveBlock(from, to)));
           put(`${name}.tail/${block}`, bytesIn(tail.saveBlock(from, to)));
         }
         put(`own/${block}`, bytesOf(own.subarray(from * OWN, to * OWN)));
@@ -383,9 +385,10 @@ export function detector(tables: Tables, options: DetectOptions) {
         }
         const state = float64Of(bytes);
         if (part === "own") own.set(state, from * OWN);
-        const bank = banks.find((b) => part === b.name || part === `${b.name}.tail`);
-        if (part.endsWith(".tail")) bank?.tail.loadBlock(from, to, state);
-        else bank?.bank.loadBlock(from, to, state);
+        const [name, piece] = part.split(".") as [string, string];
+        const bank = banks.find((b) => b.name === name);
+        if (piece === "tail") bank?.tail.loadBlock(from, to, state);
+        else bank?.bank.parts.find((p) => p.name === piece)?.loadBlock(from, to, state);
       }
       for (let slot = 0; slot < used; slot++) setFloor(slot);
     },

@@ -10,10 +10,13 @@ const MAX_CACHED_BYTES = 2048;
 
 /** Byte strings, each once; ids are dense. Memory: the bytes, and 16 to 24 bytes each. */
 class Texts {
+  /** Words in use; a text begins at an even one. */
   words = 0;
   #count = 0;
   #words = new Int32Array(1024);
-  #start = new Uint32Array(64);
+  #doubles = new Float64Array(this.#words.buffer);
+  /** First word of each text; + 0.5 where no eight bytes of it are NaN or zero as a double. */
+  #start = new Float64Array(64);
   #bytes = new Uint32Array(64);
   #hash = new Int32Array(64);
   #index = new RowIndex((id) => this.#hash[id] as number);
@@ -25,11 +28,20 @@ class Texts {
 
   /** Whether the bytes of `view` from `from` on begin with the text; the caller knows that there are enough. */
   startsAt(id: number, view: DataView, from: number): boolean {
-    const words = this.#words;
+    const start = this.#start[id] as number;
     const bytes = this.#bytes[id] as number;
     const whole = from + (bytes & ~3);
-    let w = this.#start[id] as number;
-    for (let at = from; at < whole; at += 4) if (view.getInt32(at, true) !== words[w++]) return false;
+    let w = start | 0;
+    let at = from;
+    if (w !== start) {
+      // Doubles that are neither NaN nor zero are equal when their bits are; it halves the steps.
+      const doubles = this.#doubles;
+      const eights = from + (bytes & ~7);
+      for (let d = w >> 1; at < eights; at += 8) if (view.getFloat64(at, true) !== doubles[d++]) return false;
+      w += (bytes & ~7) >> 2;
+    }
+    const words = this.#words;
+    for (; at < whole; at += 4) if (view.getInt32(at, true) !== words[w++]) return false;
     return (bytes & 3) === 0 || rest(view, whole, from + bytes) === words[w];
   }
 
@@ -51,16 +63,26 @@ class Texts {
     const index = this.#index;
     const id = this.#count++;
     const hash = hashOf(view, from, to);
-    const size = (to - from + 3) >>> 2;
-    this.#words = grown(this.#words, this.words + size);
+    const size = ((to - from + 7) >>> 3) * 2;
+    if (this.words + size > this.#words.length) {
+      this.#words = grown(this.#words, this.words + size);
+      this.#doubles = new Float64Array(this.#words.buffer, 0, this.#words.length >> 1);
+    }
     this.#start = grown(this.#start, id + 1);
     this.#bytes = grown(this.#bytes, id + 1);
     this.#hash = grown(this.#hash, id + 1);
-    this.#start[id] = this.words;
+    const first = this.words;
     this.#bytes[id] = to - from;
     this.#hash[id] = hash;
     for (let at = from; at < to; at += 4)
       this.#words[this.words++] = to - at >= 4 ? view.getInt32(at, true) : rest(view, at, to);
+    this.words = first + size;
+    let plain = true;
+    for (let d = first >> 1; d < (first >> 1) + ((to - from) >>> 3); d++) {
+      const double = this.#doubles[d] as number;
+      if (double === 0 || Number.isNaN(double)) plain = false;
+    }
+    this.#start[id] = plain ? first + 0.5 : first;
     let slot = index.start(hash);
     while (index.row(slot) >= 0) slot = index.next(slot);
     index.put(slot, id);

@@ -22,6 +22,7 @@ function decodeAll(payloads: readonly Uint8Array[], shared: boolean) {
 }
 
 const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+const long = (text: string) => attribute("a", text.repeat(20));
 const point = (attributes: object[], asDouble = 1) => ({ timeUnixNano: NOW_NS, attributes, asDouble });
 const request = (service: string, name: string, dataPoints: object[], unit = "1") => ({
   resourceMetrics: [
@@ -59,12 +60,34 @@ describe("what a sink remembers of bytes", () => {
     { name: "one attribute less", now: [] },
     { name: "another value of the same length", now: [attribute("a", "2")] },
     { name: "a value that begins alike", now: [attribute("a", "12")] },
+    { name: "bytes that are no number", now: [long("\u{10ffff}\x7f\x7fb")], was: long("\u{10ffff}\x7f\x7fc") },
     { name: "the same", now: [attribute("a", "1")] },
-  ])("tells apart what follows with $name", ({ now }) => {
-    const before = [point([attribute("a", "1")]), point([attribute("a", "3")])];
-    const payloads = [request("s", "m", before), request("s", "m", [point(now, 7), ...before])];
+  ])("tells apart what follows with $name", ({ now, was = attribute("a", "1") }) => {
+    const before = [point([was]), point([attribute("a", "3")])];
+    const lead = point([attribute("lead", "")]); // known, so that what follows it is guessed
+    const payloads = [request("s", "m", [lead, ...before]), request("s", "m", [lead, point(now, 7), ...before])];
     const bytes = payloads.map((p) => encode("metrics", p));
     expect(decodeAll(bytes, true)[1]!.points).toEqual(decodeAll(bytes, false)[1]!.points);
+  });
+
+  it("tells apart bytes that are equal as numbers: zeros of either sign", () => {
+    const text = "\0".repeat(24);
+    const before = Buffer.from(encode("metrics", request("s", "m", [point([]), point([attribute("a", text)])])));
+    const from = before.indexOf(text);
+    for (let i = 0; i < 24; i++) {
+      const now = Buffer.from(before);
+      now[from + i] = 0x80;
+      const [, seen] = decodeAll([before, now], true);
+      expect(seen!.points).toEqual(decodeAll([now], false)[0]!.points);
+      expect(seen!.points[1]![0]).toContain("\ufffd");
+    }
+  });
+
+  it("does not look for the expected bytes beyond the end", () => {
+    const [a, b] = [attribute("a", "1"), attribute("b", "2")];
+    const payloads = [request("s", "m", [point([]), point([a, b])]), request("s", "m", [point([]), point([a])])];
+    const bytes = payloads.map((p) => encode("metrics", p));
+    expect(decodeAll(bytes, true)[1]).toEqual(decodeAll(bytes, false)[1]);
   });
 
   it("tells metrics, entities and kinds with equal attributes apart", () => {
@@ -75,8 +98,10 @@ describe("what a sink remembers of bytes", () => {
       request("t", "m", one),
       { resourceMetrics: [{ ...request("s", "m", one).resourceMetrics[0], scopeMetrics: [sum(one)] }] },
     ].map((p) => encode("metrics", p));
-    const names = [...decodeAll(payloads, true), ...decodeAll(payloads, true)].map((r) => r.points[0]![0]);
-    expect(names.slice(0, 4)).toEqual(names.slice(4));
+    // In another order, so that what came next the last time does not come now.
+    const all = [0, 1, 2, 3, 0, 2, 1, 3].map((i) => payloads[i]!);
+    const names = decodeAll(all, true).map((r) => r.points[0]![0]);
+    expect(names).toEqual(decodeAll(all, false).map((r) => r.points[0]![0]));
     expect(new Set(names).size).toBe(4);
   });
 });
