@@ -86,6 +86,7 @@ const onKafka = kafkaConnection.extend({
     .enum(["binary", "structured"])
     .default("binary")
     .describe("Outputs are CloudEvents: attributes in headers and the record as value, or all in one JSON value."),
+  onOffsetLost: z.enum(["fail", "earliest"]).default("fail").describe("When retention has deleted what comes next."),
   session: duration.default(30_000).describe("A process that is silent for this long loses its tasks."),
   state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),
 });

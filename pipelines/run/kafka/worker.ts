@@ -138,6 +138,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
         stateMs: runtime.state,
         tickMs: stage === told ? config.windows.window : 0,
         sessionMs: runtime.session,
+        onOffsetLost: runtime.onOffsetLost,
         aside: (record) => record.headers[HEADERS.format] === SELF_FORMAT,
         onEvent: (event) => {
           logEvent(log, stage, event);
@@ -192,6 +193,13 @@ function logEvent(log: Logger, stage: StageName, event: GroupEvent): void {
       return;
     case "restoring":
       return log.debug({ stage, ...event }, "restoring");
+    case "gap": {
+      const { topic, task, from, to } = event;
+      return log.warn(
+        { stage, where: `${topic}/${task}@${from}`, to: String(to) },
+        "retention has deleted what came next",
+      );
+    }
     case "retrying":
       return log.warn(
         { stage, task: event.task, during: event.during, code: event.error.code, err: event.error },

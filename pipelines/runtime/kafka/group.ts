@@ -15,6 +15,8 @@ export interface GroupOptions extends Omit<SeatOptions, "onEvent"> {
   readonly commitMs: number;
   /** Silence after which event time goes on by itself, ms; 0 never. */
   readonly tickMs: number;
+  /** When retention has deleted what comes next: stop, or go on with a gap. */
+  readonly onOffsetLost: "fail" | "earliest";
   readonly onEvent: (event: GroupEvent) => void;
   /** Records that break no silence: event time goes on as if they had not come. */
   readonly aside?: (record: TaskRecord) => boolean;
@@ -24,6 +26,7 @@ export type GroupEvent =
   | SeatEvent
   | { readonly kind: "assigned"; readonly tasks: readonly number[] }
   | { readonly kind: "lost"; readonly task: number }
+  | { readonly kind: "gap"; readonly task: number; readonly topic: string; readonly from: bigint; readonly to: bigint }
   | { readonly kind: "away" | "failed"; readonly error: PipelineError };
 
 export interface TaskStatus {
@@ -114,6 +117,32 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     }
   };
 
+  /** What came is not where the task stands: sought back, unless that offset is gone for good. */
+  const beyond = async (topic: string, partition: number, expected: bigint, end: bigint): Promise<void> => {
+    const where = `${topic}/${partition}@${expected}`;
+    try {
+      const low = (await options.transport.offsets(topic)).get(partition)?.low ?? 0n;
+      const task = places.get(partition)?.seat.task;
+      if (!task || task.position(topic) !== expected) return;
+      if (low <= expected && end >= expected) return consumer?.seek(topic, partition, expected);
+      const detail =
+        end < expected
+          ? `the topic ends at ${end}: was it deleted and created again?`
+          : `retention has deleted what comes before ${low}`;
+      if (options.onOffsetLost === "fail" || end < expected) {
+        const hint =
+          "longer retention, or onOffsetLost: earliest to go on with a gap; a topic made anew needs a new prefix";
+        throw new PipelineError("SOURCE_UNREADABLE", where, { detail, hint });
+      }
+      onEvent({ kind: "gap", task: partition, topic, from: expected, to: low });
+      task.reach(topic, low);
+      consumer?.seek(topic, partition, low);
+    } catch (error) {
+      if (error instanceof PipelineError && error.retriable) return; // the broker is away: the next fetch asks again
+      fail(error);
+    }
+  };
+
   const eachBatch = async ({ batch, resolveOffset, heartbeat, isStale }: EachBatchPayload) => {
     const { topic, partition } = batch;
     const place = places.get(partition);
@@ -121,11 +150,12 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     // Fetched before the task was ready, or before a seek: what is here is not what was asked for.
     if (!place || !task || isStale()) return;
     const expected = task.position(topic) ?? 0n;
-    if (task.position(topic) !== undefined && fetchedFrom(batch) > expected) {
-      consumer?.seek(topic, partition, expected);
+    const end = BigInt(batch.highWatermark);
+    if (task.position(topic) !== undefined && (fetchedFrom(batch) > expected || end < expected)) {
+      await beyond(topic, partition, expected, end);
       return;
     }
-    place.ends.set(topic, BigInt(batch.highWatermark));
+    place.ends.set(topic, end);
     let heard = batch.messages.length === 0;
     try {
       for (const m of batch.messages) {

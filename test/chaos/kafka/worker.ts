@@ -29,6 +29,7 @@ const group = await startGroup({
   commitMs: 100,
   stateMs: 2000,
   tickMs: 0,
+  onOffsetLost: "fail",
   sessionMs: 6000,
   onEvent: (event) => {
     if (event.kind === "committed" && !process.env.CHAOS_COMMITS) return;
