@@ -66,7 +66,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
-  const calm = Math.min(options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
+  const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const open = new Map<number, OpenAnomaly>();
   const changed = new Set<number>();
 
