@@ -60,13 +60,13 @@ interface OpenAnomaly {
  * A window without a value for a series lets its evidence fade: a gap is no proof of anything.
  * Series take slots in the order in which they first have a window, so a counter, which has none, takes no state.
  * Most rows are usual, and that is shown by a bound; tail probabilities are computed for the rest.
- * Memory per series with all four banks: 640 bytes, bounded by the task's table of series.
+ * Memory per series with all four banks: 692 bytes, bounded by the task's table of series.
  */
 export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
-  const calm = Math.min(options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
+  const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const open = new Map<number, OpenAnomaly>();
   const changed = new Set<number>();
 
