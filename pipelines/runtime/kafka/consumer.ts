@@ -42,7 +42,9 @@ const FINAL: readonly string[] = ["KAFKA_BAD_BATCH", "LIMIT_BYTES"];
 /** Resolves once it has joined. Only committed records, nothing committed by itself. */
 export async function lastingConsumer(options: ConsumerOptions): Promise<LastingConsumer> {
   const { kafka, topics, where } = options;
+  /** The one that has joined, and the one that is there at all: joining takes a while. */
   let current: Consumer | undefined;
+  let made: Consumer | undefined;
   let closing = false;
   let wake = () => {};
   let closed: Promise<void> | undefined;
@@ -69,9 +71,8 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       closed ??= (async () => {
         closing = true;
         wake();
-        const consumer = current;
         current = undefined;
-        await consumer?.disconnect().catch(() => {});
+        await made?.disconnect().catch(() => {});
       })();
       return closed;
     },
@@ -87,6 +88,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       allowAutoTopicCreation: false,
       retry: { ...RETRY, restartOnFailure: async () => false },
     });
+    made = consumer;
     let crash: Error | undefined;
     let crashes: (error: Error) => void = () => {};
     const crashed = new Promise<never>((_, reject) => {
