@@ -106,6 +106,8 @@ interface Buffered {
   next: bigint | undefined;
   taken: bigint | undefined;
   wake: () => void;
+  /** Settles when nobody is taking. */
+  turn: Promise<unknown>;
 }
 
 async function startReader(
@@ -118,7 +120,14 @@ async function startReader(
   const parts = new Map<string, Buffered>();
   const partOf = (topic: string, partition: number): Buffered => {
     const id = `${topic}/${partition}`;
-    const known = parts.get(id) ?? { records: [], bytes: 0, next: undefined, taken: undefined, wake: () => {} };
+    const known = parts.get(id) ?? {
+      records: [],
+      bytes: 0,
+      next: undefined,
+      taken: undefined,
+      wake: () => {},
+      turn: Promise.resolve(),
+    };
     parts.set(id, known);
     return known;
   };
@@ -167,36 +176,43 @@ async function startReader(
     },
   });
 
+  const takeNow = async (topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number) => {
+    const part = partOf(topic, partition);
+    if (part.taken !== offset) {
+      Object.assign(part, { records: [], bytes: 0, next: offset, taken: offset });
+      consumer.seek(topic, partition, offset);
+      consumer.resume(topic, partition);
+    }
+    if (part.records.length === 0) {
+      const began = part.next;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        part.wake = () => {
+          if (part.records.length === 0 && part.next === began && end === undefined) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        part.wake();
+      });
+    }
+    if (end) throw failed(`${where}/${topic}/${partition}@${offset}`, end.cause);
+    let [count, bytes] = [0, 0];
+    while (count < part.records.length && (count === 0 || bytes < maxBytes))
+      bytes += sizeOf(part.records[count++] as FetchedRecord);
+    const records = part.records.splice(0, count);
+    part.bytes -= bytes;
+    if (part.bytes < bufferBytes / 2) consumer.resume(topic, partition);
+    const nextOffset = part.records[0]?.offset ?? (part.next as bigint);
+    part.taken = nextOffset;
+    return { records, nextOffset };
+  };
   return {
-    async take(topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number) {
+    /** One at a time for each partition: two readers of one would each take for gone what the other has got. */
+    take(topic: string, partition: number, offset: bigint, maxBytes: number, waitMs: number) {
       const part = partOf(topic, partition);
-      if (part.taken !== offset) {
-        Object.assign(part, { records: [], bytes: 0, next: offset, taken: offset });
-        consumer.seek(topic, partition, offset);
-        consumer.resume(topic, partition);
-      }
-      if (part.records.length === 0) {
-        const began = part.next;
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, waitMs);
-          part.wake = () => {
-            if (part.records.length === 0 && part.next === began && end === undefined) return;
-            clearTimeout(timer);
-            resolve();
-          };
-          part.wake();
-        });
-      }
-      if (end) throw failed(`${where}/${topic}/${partition}@${offset}`, end.cause);
-      let [count, bytes] = [0, 0];
-      while (count < part.records.length && (count === 0 || bytes < maxBytes))
-        bytes += sizeOf(part.records[count++] as FetchedRecord);
-      const records = part.records.splice(0, count);
-      part.bytes -= bytes;
-      if (part.bytes < bufferBytes / 2) consumer.resume(topic, partition);
-      const nextOffset = part.records[0]?.offset ?? (part.next as bigint);
-      part.taken = nextOffset;
-      return { records, nextOffset };
+      const taken = part.turn.then(() => takeNow(topic, partition, offset, maxBytes, waitMs));
+      part.turn = taken.catch(() => {});
+      return taken;
     },
     close: () => consumer.close(),
   };

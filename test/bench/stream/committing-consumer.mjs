@@ -9,7 +9,7 @@ kafkajs.CompressionCodecs[kafkajs.CompressionTypes.LZ4] = () => ({
   decompress: async (bytes) => decompressFrameSync(bytes),
 });
 const config = parse(readFileSync(process.argv[process.argv.indexOf("--config") + 1], "utf8"));
-const [{ brokers, topics }] = config.sources;
+const { brokers, topics } = config.runtime;
 const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING, retry: { initialRetryTime: 20 } });
 const consumer = kafka.consumer({ groupId: "steady", maxWaitTimeInMs: 100 });
 await consumer.connect();
