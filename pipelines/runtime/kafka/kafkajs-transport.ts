@@ -89,7 +89,16 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
           ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
           ...(headers === undefined ? {} : { headers: { ...headers } }),
         }));
-        await (await producer).send({ topic, messages, acks: -1, compression: compressionOf(connection) });
+        // One partition in each request, as in seat.ts.
+        const parts = new Map<number | undefined, typeof messages>();
+        for (const m of messages) {
+          const own = parts.get(m.partition);
+          if (own) own.push(m);
+          else parts.set(m.partition, [m]);
+        }
+        const client = await producer;
+        for (const own of parts.values())
+          await client.send({ topic, messages: own, acks: -1, compression: compressionOf(connection) });
       }),
     async close() {
       for (const r of [...readers]) await r.close().catch(() => {});

@@ -234,18 +234,21 @@ export class Seat {
 
   async #transact(producer: Producer, sealed: Sealed): Promise<void> {
     const { changelog, compression, groupId } = this.#options;
-    const byTopic = new Map<string, Message[]>();
+    // One partition in each request: where leaders move between two tries of a request for several, kafkajs leaves out
+    // those that have moved to a broker which has answered already.
+    const byPartition = new Map<string, { topic: string; messages: Message[] }>();
     const put = (topic: string, message: Message) => {
-      const list = byTopic.get(topic);
-      if (list) list.push(message);
-      else byTopic.set(topic, [message]);
+      const key = `${topic}/${message.partition ?? ""}`;
+      const known = byPartition.get(key);
+      if (known) known.messages.push(message);
+      else byPartition.set(key, { topic, messages: [message] });
     };
     for (const o of sealed.outputs) put(o.topic, messageOf(o));
     for (const [key, value] of sealed.changelog)
       put(changelog, { key, value: value === null ? null : asBuffer(value), partition: this.partition });
     const transaction = await producer.transaction();
     try {
-      for (const topicMessages of batches(byTopic))
+      for (const topicMessages of batches(byPartition.values()))
         await transaction.sendBatch({ topicMessages, acks: -1, compression });
       const partitions = (offset: bigint) => [{ partition: this.partition, offset: String(offset) }];
       await transaction.sendOffsets({
@@ -303,8 +306,8 @@ function messageOf({ key, value, partition, headers, timestampMs }: Produced): M
 /** kafkajs makes one record batch of all that goes to a partition in one call, and brokers refuse large ones. */
 const BATCH_BYTES = 768 * 1024;
 
-function* batches(byTopic: ReadonlyMap<string, Message[]>) {
-  for (const [topic, messages] of byTopic) {
+function* batches(all: Iterable<{ topic: string; messages: Message[] }>) {
+  for (const { topic, messages } of all) {
     let [from, bytes] = [0, 0];
     for (let i = 0; i < messages.length; i++) {
       const m = messages[i] as Message;
