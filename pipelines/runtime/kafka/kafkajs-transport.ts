@@ -90,11 +90,12 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
           ...(headers === undefined ? {} : { headers: { ...headers } }),
         }));
         // One partition in each request, as in seat.ts.
-        const parts = new Map<number | undefined, typeof messages>();
+        const parts = new Map<number | object, typeof messages>();
         for (const m of messages) {
-          const own = parts.get(m.partition);
+          const part = m.partition ?? m;
+          const own = parts.get(part);
           if (own) own.push(m);
-          else parts.set(m.partition, [m]);
+          else parts.set(part, [m]);
         }
         const client = await producer;
         for (const own of parts.values())

@@ -238,7 +238,7 @@ export class Seat {
     // those that have moved to a broker which has answered already.
     const byPartition = new Map<string, { topic: string; messages: Message[] }>();
     const put = (topic: string, message: Message) => {
-      const key = `${topic}/${message.partition ?? ""}`;
+      const key = `${topic}/${message.partition}`;
       const known = byPartition.get(key);
       if (known) known.messages.push(message);
       else byPartition.set(key, { topic, messages: [message] });
@@ -297,7 +297,7 @@ function messageOf({ key, value, partition, headers, timestampMs }: Produced): M
   return {
     key: typeof key === "string" || key === null ? key : asBuffer(key),
     value: typeof value === "string" ? value : asBuffer(value),
-    ...(partition === undefined ? {} : { partition }),
+    partition,
     ...(headers === undefined ? {} : { headers: { ...headers } }),
     ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
   };

@@ -12,10 +12,10 @@ export interface TaskRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A record to be produced. Without `partition` the key decides. */
+/** A record to be produced. */
 export interface Produced {
   readonly topic: string;
-  readonly partition?: number;
+  readonly partition: number;
   readonly key: Uint8Array | string | null;
   readonly value: Uint8Array | string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -43,6 +43,7 @@ export interface Transport {
     records: readonly {
       key?: Uint8Array | null;
       value: Uint8Array | null;
+      /** Without one, any that is up. */
       partition?: number;
       timestampMs?: number;
       headers?: Readonly<Record<string, string>>;
