@@ -17,7 +17,7 @@ export interface RawRecord {
   readonly part?: number;
 }
 
-/** Numbers, one slot a row. `startMs` is when a cumulative count began, 0 if unknown. */
+/** Numbers, one slot a row; columns may be longer than `length`. `startMs` is when a cumulative count began, 0 if unknown. */
 export interface PointBatch {
   readonly length: number;
   readonly seriesIds: Uint32Array;

@@ -53,6 +53,7 @@ export class SignalSink {
   #pTime = new Float64Array(1024);
   #pStart = new Float64Array(1024);
   #pValue = new Float64Array(1024);
+  #pView: { -readonly [K in keyof PointBatch]: PointBatch[K] } | undefined;
 
   #histograms = 0;
   #buckets = 0;
@@ -97,19 +98,26 @@ export class SignalSink {
     this.#points = 0;
     this.#histograms = 0;
     this.#buckets = 0;
-    this.#logs = 0;
-    this.#spans = 0;
-    this.deploys.length = 0;
-    this.#lBody.length = 0;
-    this.#lAttributes.length = 0;
-    this.#lTrace.length = 0;
-    this.#sTrace.length = 0;
-    this.#sId.length = 0;
-    this.#sParent.length = 0;
-    this.#sOperation.length = 0;
-    this.#sPeer.length = 0;
-    this.#rejected.clear();
-    this.#rejectedRows = 0;
+    // A record may hold one point: what was not used is not emptied.
+    if (this.deploys.length > 0) this.deploys.length = 0;
+    if (this.#logs > 0) {
+      this.#logs = 0;
+      this.#lBody.length = 0;
+      this.#lAttributes.length = 0;
+      this.#lTrace.length = 0;
+    }
+    if (this.#spans > 0) {
+      this.#spans = 0;
+      this.#sTrace.length = 0;
+      this.#sId.length = 0;
+      this.#sParent.length = 0;
+      this.#sOperation.length = 0;
+      this.#sPeer.length = 0;
+    }
+    if (this.#rejected.size > 0) {
+      this.#rejected.clear();
+      this.#rejectedRows = 0;
+    }
   }
 
   /** Rows read so far: an exception half way leaves them out by calling `begin` again. */
@@ -157,6 +165,7 @@ export class SignalSink {
 
   /** An entity that `entity` has given before, heard again; `version` as its resource told. */
   entityAgain(id: number, version: string | undefined): void {
+    this.tables.hear(id);
     if (version !== undefined) this.#seeVersion(id, version);
   }
 
@@ -229,6 +238,7 @@ export class SignalSink {
       this.#pTime = grown(this.#pTime, i + 1);
       this.#pStart = grown(this.#pStart, i + 1);
       this.#pValue = grown(this.#pValue, i + 1);
+      this.#pView = undefined;
     }
     this.#pSeries[i] = seriesId;
     this.#pTime[i] = timeMs;
@@ -321,15 +331,17 @@ export class SignalSink {
     this.#sPeer.push(span.peer);
   }
 
+  /** Columns as long as they are: rows end at `length`. Valid until the next row or record. */
   get points(): PointBatch {
-    const n = this.#points;
-    return {
-      length: n,
-      seriesIds: this.#pSeries.subarray(0, n),
-      timeMs: this.#pTime.subarray(0, n),
-      startMs: this.#pStart.subarray(0, n),
-      value: this.#pValue.subarray(0, n),
+    this.#pView ??= {
+      length: 0,
+      seriesIds: this.#pSeries,
+      timeMs: this.#pTime,
+      startMs: this.#pStart,
+      value: this.#pValue,
     };
+    this.#pView.length = this.#points;
+    return this.#pView;
   }
 
   get histograms(): HistogramBatch {

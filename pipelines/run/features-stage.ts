@@ -81,6 +81,7 @@ export function featuresStage(options: FeaturesOptions) {
   };
 
   const closeWindows = (out: Outbox) => {
+    if (!parts.windows.due) return;
     for (const { batch, logs, edges } of parts.windows.advance()) {
       counts.windows += 1;
       for (const rows of tables.dumps(told.entities, told.series)) out.send({ type: "tables", ...rows });

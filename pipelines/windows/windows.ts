@@ -24,6 +24,8 @@ export interface ClosedWindow {
   readonly edges: readonly CallEdge[];
 }
 
+const NO_CHANGES: readonly ChangeEvent[] = [];
+
 /** A jump in event time longer than this many windows is a gap in the data, not a row of empty windows. */
 const LONGEST_RUN_OF_EMPTY = 600;
 
@@ -92,14 +94,9 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
     /** Event-time clock of a source, 0 before its first row, Infinity when it has left. */
     clockOf: (source: string): number => clocks.get(source) ?? 0,
     /** Takes what the sink holds; gives the change events in it. Rows too late are rejected in the sink. */
-    add(source: string, ingestTimeMs: number): ChangeEvent[] {
+    add(source: string, ingestTimeMs: number): readonly ChangeEvent[] {
       let newestMs = 0;
       let late = 0;
-      const emit = (seriesId: number, timeMs: number, value: number) => {
-        const w = windowAt(timeMs);
-        if (w) w.add(seriesId, value);
-        else late += 1;
-      };
       const { length, seriesIds, timeMs: times, startMs: starts, value: values } = sink.points;
       let heardEntity = -1;
       let heardMs = 0;
@@ -125,34 +122,42 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
         if (w) w.add(target, value);
         else late += 1;
       }
-      const h = sink.histograms;
-      histograms.add(h, emit);
-      for (let i = 0; i < h.length; i++) {
-        const timeMs = h.timeMs[i] as number;
-        if (timeMs > newestMs) newestMs = timeMs;
-        quiet.hear(tables.entityIds[h.seriesIds[i] as number] ?? 0, timeMs);
-      }
-      const s = sink.spans;
-      late += spans.add(s, startIfOpen);
-      for (let i = 0; i < s.length; i++) {
-        const endMs = (s.startMs[i] as number) + (s.durationMs[i] as number);
-        if (endMs > newestMs) newestMs = endMs;
-        quiet.hear(s.entityIds[i] as number, endMs);
-      }
-      const l = sink.logs;
-      late += logs.add(l, startIfOpen);
-      for (let i = 0; i < l.length; i++) {
-        const timeMs = l.timeMs[i] as number;
-        if (timeMs > newestMs) newestMs = timeMs;
-        quiet.hear(l.entityIds[i] as number, timeMs);
+      if (sink.rows > length) {
+        const h = sink.histograms;
+        histograms.add(h, (seriesId, timeMs, value) => {
+          const w = windowAt(timeMs);
+          if (w) w.add(seriesId, value);
+          else late += 1;
+        });
+        for (let i = 0; i < h.length; i++) {
+          const timeMs = h.timeMs[i] as number;
+          if (timeMs > newestMs) newestMs = timeMs;
+          quiet.hear(tables.entityIds[h.seriesIds[i] as number] ?? 0, timeMs);
+        }
+        const s = sink.spans;
+        late += spans.add(s, startIfOpen);
+        for (let i = 0; i < s.length; i++) {
+          const endMs = (s.startMs[i] as number) + (s.durationMs[i] as number);
+          if (endMs > newestMs) newestMs = endMs;
+          quiet.hear(s.entityIds[i] as number, endMs);
+        }
+        const l = sink.logs;
+        late += logs.add(l, startIfOpen);
+        for (let i = 0; i < l.length; i++) {
+          const timeMs = l.timeMs[i] as number;
+          if (timeMs > newestMs) newestMs = timeMs;
+          quiet.hear(l.entityIds[i] as number, timeMs);
+        }
       }
       if (late > 0) sink.refuse("TIME_TOO_LATE", `windows before ${nextStart} are closed`, late);
       // A sender whose clock runs ahead must not close the windows of all others.
       const seenMs = Math.min(newestMs, ingestTimeMs);
       if (newestMs > 0) alive.add(startOf(seenMs));
-      clocks.set(source, Math.max(clocks.get(source) ?? 0, seenMs));
-      idle.delete(source);
-      advanceClock();
+      const own = clocks.get(source);
+      const woken = idle.size > 0 && idle.delete(source);
+      if (own === undefined || seenMs > own) clocks.set(source, seenMs);
+      if (woken || own === undefined || seenMs > own) advanceClock();
+      if (sink.deploys.length === 0) return NO_CHANGES;
       return sink.deploys.map((d) => ({
         entity: tables.entities[d.entityId]?.name ?? "?",
         timeMs: Math.floor(seenMs),
@@ -197,6 +202,10 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
     },
     get watermarkMs(): number {
       return clockMs - latenessMs;
+    },
+    /** Whether `advance` would give anything: asked for each record. */
+    get due(): boolean {
+      return clockMs > 0 && (nextStart === 0 || nextStart + windowMs <= clockMs - latenessMs);
     },
     /** Windows that the watermark has passed, in order. */
     *advance(): Generator<ClosedWindow> {

@@ -14,6 +14,7 @@ import { metricsFromJson } from "./otlp-metrics-json.ts";
 import { idOf, severityOf } from "./otlp-rows.ts";
 import { tracesFromJson } from "./otlp-traces-json.ts";
 import { resourceOf, timeOf } from "./plain.ts";
+import { shapesOf } from "./point-shapes.ts";
 
 const TIME_KEYS = ["timestamp", "time", "timeMs", "ts", "@timestamp"];
 const POINT_KINDS: readonly string[] = ["gauge", "counter", "delta"] satisfies SeriesKind[];
@@ -21,7 +22,22 @@ const POINT_KINDS: readonly string[] = ["gauge", "counter", "delta"] satisfies S
 export const jsonl: Decoder = {
   name: "jsonl",
   decode(record, into) {
-    eachLine(record, into, (row) => oneLine(row, record, into));
+    const { value } = record;
+    const shapes = shapesOf(into);
+    const known = shapes.find(value);
+    if (known >= 0) {
+      into.entityAgain(into.tables.entityIds[known] as number, undefined);
+      into.point(known, shapes.timeMs, 0, shapes.value);
+      return;
+    }
+    let named = false;
+    eachLine(record, into, (row) => {
+      named =
+        row.metric !== undefined && [row.service, row.host, row.entity].some((v) => typeof v === "string" && v !== "");
+      oneLine(row, record, into);
+    });
+    if (named && into.rows === 1 && into.rejectedRows === 0 && into.points.length === 1)
+      shapes.put(value, into.points.seriesIds[0] as number);
   },
 };
 

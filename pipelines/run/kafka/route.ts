@@ -39,8 +39,11 @@ class Touched extends Tables {
   readonly touched = new Set<Entity>();
   override internNamed(...args: Parameters<Tables["internNamed"]>): number {
     const id = super.internNamed(...args);
-    if (id >= 0) this.touched.add(this.entities[id] as Entity);
+    if (id >= 0) this.hear(id);
     return id;
+  }
+  override hear(id: number): void {
+    this.touched.add(this.entities[id] as Entity);
   }
 }
 
@@ -96,8 +99,14 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
     tables.touched.clear();
     sink.begin(raw);
     decoderFor(decoders, raw).decode(raw, sink);
-    for (const times of [sink.points.timeMs, sink.histograms.timeMs, sink.logs.timeMs, sink.spans.startMs])
-      for (const t of times) if (t > newestMs) newestMs = t;
+    const { points, histograms, logs, spans } = sink;
+    for (const [n, times] of [
+      [points.length, points.timeMs],
+      [histograms.length, histograms.timeMs],
+      [logs.length, logs.timeMs],
+      [spans.length, spans.startMs],
+    ] as const)
+      for (let i = 0; i < n; i++) newestMs = Math.max(newestMs, times[i] as number);
     if (sink.spans.length > 0) return { to: new Map([[SPANS, [raw.value, undefined]]]), newestMs };
     const places = new Set([...tables.touched].map(place));
     const primary = Math.min(...places);

@@ -37,6 +37,31 @@ function outbox(config: Config, names: Names, partition: number, next: string | 
   };
 }
 
+interface Origin {
+  readonly source: string;
+  readonly format: string | undefined;
+}
+
+/** A record that comes straight from its topic. There may be one for each point: what is seldom asked for is made then. */
+class Direct implements RawRecord {
+  readonly #record: TaskRecord;
+  readonly source: string;
+  readonly format: string;
+  readonly ingestTimeMs: number;
+  readonly value: Uint8Array;
+
+  constructor(record: TaskRecord, { source, format }: Origin) {
+    this.#record = record;
+    this.source = source;
+    this.format = format ?? record.headers[HEADERS.format] ?? "";
+    this.ingestTimeMs = record.timestampMs;
+    this.value = record.value;
+  }
+  get position(): string {
+    return String(this.#record.offset + 1n);
+  }
+}
+
 /**
  * `origins` that the watermark waits for: topic and partition. Those of routed records stand in their headers.
  */
@@ -50,6 +75,27 @@ export function featuresTask(
   const stage = assemble(config).features;
   const { out, to } = outbox(config, names, partition, names.messages, `features/${partition}`);
   const formats = new Map(inputs.map((i) => [i.topic, i.format]));
+  const topics = new Map<string, Origin>();
+  const own = (topic: string): Origin => {
+    let known = topics.get(topic);
+    if (!known) {
+      known = { source: `${topic}/${partition}`, format: formats.get(topic) };
+      topics.set(topic, known);
+    }
+    return known;
+  };
+  const routed = ({ topic, headers, offset, timestampMs, value }: TaskRecord, source: string): RawRecord => {
+    const share = shareFrom(headers[HEADERS.share]);
+    return {
+      source,
+      position: headers[HEADERS.position] ?? String(offset + 1n),
+      ingestTimeMs: timestampMs,
+      format: formats.get(topic) ?? headers[HEADERS.format] ?? "",
+      value,
+      ...(share ? { share } : {}),
+      part: partition,
+    };
+  };
   for (const origin of origins) stage.join(origin);
   return {
     name: stage.name,
@@ -58,18 +104,8 @@ export function featuresTask(
     process(record: TaskRecord, produce: (p: Produced) => void) {
       to(produce);
       if (record.value.length === 0) return; // a tombstone says nothing
-      const { headers } = record;
-      const share = shareFrom(headers[HEADERS.share]);
-      const raw: RawRecord = {
-        source: headers[HEADERS.origin] ?? `${record.topic}/${partition}`,
-        position: headers[HEADERS.position] ?? String(record.offset + 1n),
-        ingestTimeMs: record.timestampMs,
-        format: formats.get(record.topic) ?? headers[HEADERS.format] ?? "",
-        value: record.value,
-        ...(share ? { share } : {}),
-        ...(headers[HEADERS.origin] === undefined ? {} : { part: partition }),
-      };
-      stage.process(raw, out);
+      const origin = record.headers[HEADERS.origin];
+      stage.process(origin === undefined ? new Direct(record, own(record.topic)) : routed(record, origin), out);
     },
     tick(topic: string, deltaMs: number, produce: (p: Produced) => void) {
       to(produce);

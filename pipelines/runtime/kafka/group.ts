@@ -158,10 +158,12 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     place.ends.set(topic, end);
     let heard = batch.messages.length === 0;
     try {
+      let reached = false;
       for (const m of batch.messages) {
-        const record = recordOf(topic, partition, m);
         // A fetch begins with the whole batch that holds the offset.
-        if (record.offset < expected) continue;
+        reached ||= BigInt(m.offset) >= expected;
+        if (!reached) continue;
+        const record = new Received(topic, partition, m);
         task.process(record);
         heard ||= !options.aside?.(record);
       }
@@ -261,15 +263,28 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   };
 }
 
-function recordOf(topic: string, partition: number, m: KafkaMessage): TaskRecord {
-  return {
-    topic,
-    partition,
-    offset: BigInt(m.offset),
-    timestampMs: Number(m.timestamp),
-    key: m.key,
-    value: m.value ?? EMPTY,
-    headers: headersOf(m.headers),
-  };
+/** There may be one for each point: what is seldom asked for is made then. */
+class Received implements TaskRecord {
+  readonly #message: KafkaMessage;
+  readonly topic: string;
+  readonly partition: number;
+  readonly timestampMs: number;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(topic: string, partition: number, message: KafkaMessage) {
+    this.#message = message;
+    this.topic = topic;
+    this.partition = partition;
+    this.timestampMs = Number(message.timestamp);
+    this.value = message.value ?? EMPTY;
+    this.headers = headersOf(message.headers);
+  }
+  get offset(): bigint {
+    return BigInt(this.#message.offset);
+  }
+  get key(): Uint8Array | null {
+    return this.#message.key;
+  }
 }
 const EMPTY = new Uint8Array(0);

@@ -116,13 +116,13 @@ export class Task {
     return this.#runs.length >= MAX_RUNS;
   }
 
+  /** Takes a record in; `reach` then says how far the topic has been read, before anything is sealed. */
   process(record: TaskRecord): void {
     this.stage.process(record, this.#produce);
-    this.reach(record.topic, record.offset + 1n);
     this.#rereadBytes += record.value.length + 100;
   }
 
-  /** Nothing for us up to here: markers, aborted or deleted records. */
+  /** Read up to here: what lay before it was processed, or is nothing for us (markers, aborted or deleted records). */
   reach(topic: string, offset: bigint): void {
     if (offset <= (this.#positions.get(topic) ?? 0n)) return;
     this.#positions.set(topic, offset);
