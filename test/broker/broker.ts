@@ -41,6 +41,8 @@ export interface BrokerOptions {
   readonly listeners?: Readonly<Record<string, Protocol>>;
   /** More arguments of `StorageTool format`, such as `--add-scram`. */
   readonly format?: readonly string[];
+  /** Until it is started again no file of the broker grows beyond this: what a full disk is to it. Above 10 MiB, its indexes. */
+  readonly maxFileBytes?: number;
 }
 
 export interface Broker {
@@ -157,7 +159,7 @@ async function node(
   clusterId: string,
   voters: readonly string[],
   settings: readonly string[],
-  { port, listeners = {}, format = [] }: BrokerOptions,
+  { port, listeners = {}, format = [], maxFileBytes }: BrokerOptions,
 ): Promise<Node> {
   const dir = mkdtempSync(join(tmpdir(), "faultwright-broker-"));
   const addresses = new Map([["PLAINTEXT", `127.0.0.1:${await freePort(port)}`]]);
@@ -210,6 +212,7 @@ appender.out.layout.pattern = %d %m%n%throwable{short}
   // Who finds no archive makes one when it ends in order.
   const archive = join(dir, "classes.jsa");
   let server: ReturnType<typeof launch> | undefined;
+  let limited = maxFileBytes !== undefined;
   const self: Node = {
     dataDir,
     addresses,
@@ -218,8 +221,11 @@ appender.out.layout.pattern = %d %m%n%throwable{short}
       return server?.pid ?? 0;
     },
     async start() {
-      const sharing = existsSync(classArchive()) ? shared() : [`-XX:ArchiveClassesAtExit=${archive}`];
-      server = launch([...java, ...sharing, "-cp", classpath, "kafka.Kafka", properties], log);
+      const sharing = existsSync(classArchive()) || limited ? shared() : [`-XX:ArchiveClassesAtExit=${archive}`];
+      const command = ["java", ...java, ...sharing, "-cp", classpath, "kafka.Kafka", properties];
+      const blocks = Math.ceil((maxFileBytes ?? 0) / 512); // of 512 bytes in a POSIX shell
+      server = launch(limited ? ["sh", "-c", `ulimit -f ${blocks}; exec "$@"`, "sh", ...command] : command, log);
+      limited = false;
       const address = addresses.get("PLAINTEXT") as string;
       await ready(address, [address], server.ended).catch(async (error) => {
         await server?.end("SIGKILL");
@@ -316,9 +322,9 @@ export async function startCluster(size = 3, settings: readonly string[] = []): 
   };
 }
 
-function launch(args: readonly string[], log: string) {
+function launch([program, ...args]: readonly string[], log: string) {
   const out = openSync(log, "a");
-  const child = spawn("java", args, { stdio: ["ignore", out, out] });
+  const child = spawn(program as string, args, { stdio: ["ignore", out, out] });
   closeSync(out);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
