@@ -1,6 +1,6 @@
 /** A kafkajs consumer that comes back: its own restart ends the process when the broker is still away. */
 import type { Batch, Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
-import type { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/errors.ts";
 import { failed, RETRY } from "./client.ts";
 
 export interface LastingConsumer {
@@ -163,7 +163,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
         });
       } catch (cause) {
         if (closing) return;
-        last = failed(where, cause);
+        last = await withTopics(failed(where, cause), options);
         // kafkajs spreads the records of an answer over the stack: some hundred thousand small ones are too many for it.
         if (isOverflow(cause)) {
           halvings += 1;
@@ -195,6 +195,28 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
     throw error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Brokers say that a topic is not there, but not which: it may have been deleted while it was read. */
+async function withTopics(error: PipelineError, { kafka, topics, where }: ConsumerOptions): Promise<PipelineError> {
+  if (error.code !== "KAFKA_UNKNOWN_TOPIC") return error;
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const there = new Set(await admin.listTopics());
+    const missing = topics.filter((t) => !there.has(t));
+    if (missing.length === 0) return error;
+    return new PipelineError(error.code, where, {
+      detail: `there is no topic ${missing.join(", ")}`,
+      hint: "if it was deleted: what had been read of it is kept, and one made anew needs a new prefix",
+      retriable: true,
+      cause: error,
+    });
+  } catch {
+    return error;
+  } finally {
+    await admin.disconnect().catch(() => {});
   }
 }
 
