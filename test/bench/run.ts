@@ -8,6 +8,9 @@ import { parseArgs } from "node:util";
 import { DEFAULTS, ENTRANTS, type Entrant, streamBench, textOf } from "./stream/stream.ts";
 
 const SCRIPTS: Readonly<Record<string, { file: string; what: string }>> = {
+  latency: { file: "stream/latency.ts", what: "from an odd value's produce to its anomaly, committed, under load" },
+  scale: { file: "stream/scale.ts", what: "two workers on two partitions against one" },
+  restore: { file: "restore.ts", what: "time to take a state back from its changelog" },
   bank: { file: "bank.ts", what: "scoring alone: window updates a second of each detector bank" },
   decode: { file: "decode.ts", what: "points a second of the OTLP decoder and of protobufjs" },
   "agent-cost": { file: "agent-cost.ts", what: "CPU and memory of the host agent" },

@@ -46,13 +46,21 @@ const RSS_EVERY_MS = 200;
 const STOP_MS = 20_000;
 const ERROR_CHARS = 2000;
 
+interface StartOptions {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly loud?: boolean;
+}
+
 /** Starts `command` on the measured core. Its standard error goes to ours when `loud`. */
-export function startPinned(
-  command: string,
-  args: readonly string[],
-  { env = {}, cwd, loud = false }: { env?: Record<string, string>; cwd?: string; loud?: boolean } = {},
-): Child {
-  const [file, ...rest] = canPin() ? ["taskset", "-c", String(MEASURED_CORE), command, ...args] : [command, ...args];
+export const startPinned = (command: string, args: readonly string[], options: StartOptions = {}): Child =>
+  start(canPin() ? ["taskset", "-c", String(MEASURED_CORE), command, ...args] : [command, ...args], options);
+
+/** Starts `command` on any core. */
+export const startFree = (command: string, args: readonly string[], options: StartOptions = {}): Child =>
+  start([command, ...args], options);
+
+function start([file, ...rest]: readonly string[], { env = {}, cwd, loud = false }: StartOptions): Child {
   const child = spawn(file!, rest, { env: { ...process.env, ...env }, cwd, stdio: ["ignore", "pipe", "pipe"] });
   const pid = child.pid ?? 0;
   let out = "";
@@ -93,7 +101,8 @@ export function startPinned(
       exited = true;
       clearInterval(timer);
       if (code === 0 || stopped) resolve(out);
-      else reject(new Error(`${command} ended with ${code ?? signal}: ${err.trim() || "no message"}`));
+      else
+        reject(new Error(`${[file, ...rest].join(" ")} ended with ${code ?? signal}: ${err.trim() || "no message"}`));
     });
   });
   ended.catch(() => {}); // who awaits it hears of it
