@@ -1,4 +1,5 @@
 /** Where a task runs in this process, from one assignment to the next: its memory, its producer, its commits. */
+import { TimeoutStrategy, timeout } from "cockatiel";
 import { type CompressionTypes, type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
 import type { Clock } from "../../core/clock.ts";
 import type { PipelineError } from "../../core/errors.ts";
@@ -47,6 +48,8 @@ export type SeatEvent =
 /** Input that a restart would take in again, at most, bytes. */
 const REREAD_BYTES = 256 * 1024 * 1024;
 const REOPEN_MS = 500;
+/** The brokers have given a transaction up long before: whoever still waits for it waits for nothing. */
+const inTime = timeout(60_000, TimeoutStrategy.Aggressive);
 /** A task that fails this often in a row without a commit between has met something that waiting does not mend. */
 const MAX_FAILURES = 30;
 
@@ -136,7 +139,7 @@ export class Seat {
     const before = this.#producer;
     this.#producer = undefined;
     await before?.disconnect().catch(() => {});
-    const producer = await this.#newProducer();
+    const producer = await inTime.execute(() => this.#newProducer());
     this.#producer = producer;
     if (over()) return undefined;
     const reader = await this.#options.reader();
@@ -204,11 +207,12 @@ export class Seat {
     this.#committedMs = now;
     if (writeState) this.#stateMs = now;
     this.#committing = true;
-    const commit = this.#commit.then(async () => {
+    const before = this.#commit.catch(() => {});
+    const commit = before.then(async () => {
       try {
         // One before this may have failed: then the memory that this was sealed from is gone.
         if (this.#task !== task || this.#producer !== producer) throw new Error("the commit before this one failed");
-        await this.#transact(producer, sealed);
+        await inTime.execute(() => this.#transact(producer, sealed));
         this.#progress = sealed.progress;
         this.#failures = 0;
       } catch (cause) {

@@ -114,6 +114,23 @@ describe.skipIf(skipWithoutBroker())("a group in trouble", () => {
     expect(await own.outputs()).toEqual([]);
   }, 60_000);
 
+  it("goes on after a commit that was refused", async () => {
+    own = await site();
+    const { events } = await own.group();
+    for (let round = 1; round <= 2; round++) {
+      await own.write(10);
+      await expect.poll(async () => (await own.outputs()).length, { timeout: 20_000 }).toBe(10 * (2 * round - 1));
+      const other = own.kafka.producer({ transactionalId: "counting-0", idempotent: true, maxInFlightRequests: 1 });
+      await other.connect();
+      await (await other.transaction()).abort(); // ours is fenced now
+      await other.disconnect();
+      await own.write(10);
+      await expect.poll(async () => (await own.outputs()).length, { timeout: 20_000 }).toBe(20 * round);
+    }
+    expect(events.filter((e) => e.kind === "retrying")).toHaveLength(2);
+    expect(await own.outputs()).toEqual(await own.wanted());
+  }, 90_000);
+
   it("goes on when a disk that was full has room again: nothing lost, nothing twice", async () => {
     own = await site({ maxFileBytes: 12 * 1024 * 1024 });
     const { events } = await own.group();
