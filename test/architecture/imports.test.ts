@@ -59,6 +59,12 @@ describe("structure", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("keeps kafkajs behind one folder", () => {
+    const inside = "pipelines/runtime/kafka/kafkajs/";
+    const wrong = [...graph].filter(([file, imports]) => !file.startsWith(inside) && imports.includes("kafkajs"));
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
   it("has no import cycle", () => {
     const state = new Map<string, "open" | "done">();
     const cycles: string[] = [];

@@ -2,7 +2,7 @@
  * Plain MB in a second of processor time, all threads counted, of each compression in both directions, on JSON points.
  * `npx tsx test/bench/codecs.ts`
  */
-import { gzip, lz4, snappy, zstd } from "../../pipelines/runtime/kafka/codecs.ts";
+import { gzip, lz4, snappy, zstd } from "../../pipelines/runtime/kafka/kafkajs/codecs.ts";
 import { randomOf } from "../chaos/signals.ts";
 
 const MAX = 1 << 26;

@@ -4,8 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { readChangelog } from "../../pipelines/runtime/kafka/changelog.ts";
-import { kafkaClient } from "../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { startBroker } from "../broker/broker.ts";
 import { randomOf } from "../chaos/signals.ts";
 

@@ -10,7 +10,7 @@ import { systemClock } from "../../pipelines/core/clock.ts";
 import { parseConfig } from "../../pipelines/core/config.ts";
 import { dataDirCheck, nodeCheck } from "../../pipelines/run/checks.ts";
 import { stream } from "../../pipelines/run/stream.ts";
-import { kafkajsTransport } from "../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../broker/broker.ts";
 import { encode } from "../ingest/decoders/otlp-proto.ts";
 

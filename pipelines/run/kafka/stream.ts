@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Control } from "../../core/records.ts";
-import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";

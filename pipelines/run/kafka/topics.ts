@@ -1,6 +1,6 @@
 /** The topics of one pipeline on a cluster, and how they are set up. */
 import type { Topic } from "../../core/records.ts";
-import type { TopicSpec } from "../../runtime/kafka/topics.ts";
+import type { TopicSpec } from "../../runtime/kafka/kafkajs/topics.ts";
 
 export interface Names {
   /** What comes over OTLP/HTTP, as it came. */

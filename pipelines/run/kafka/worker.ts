@@ -6,11 +6,11 @@ import { PipelineError } from "../../core/errors.ts";
 import { SELF_FORMAT } from "../../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../../core/signals.ts";
 import { formatName } from "../../core/topic-config.ts";
-import { compressionOf, kafkaClient } from "../../runtime/kafka/client.ts";
 import { type Group, type GroupEvent, type GroupOptions, startGroup } from "../../runtime/kafka/group.ts";
-import { kafkajsTransport } from "../../runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../runtime/kafka/kafkajs/client.ts";
+import { ensureTopics } from "../../runtime/kafka/kafkajs/topics.ts";
+import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import type { TaskStage } from "../../runtime/kafka/task.ts";
-import { ensureTopics } from "../../runtime/kafka/topics.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
 import { decodersOf } from "../formats.ts";
 import { componentLog } from "../observe/log.ts";
@@ -50,7 +50,6 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
   const log = componentLog(parent, "kafka");
   const names = namesOf(runtime.prefix);
   const transport = kafkajsTransport(runtime);
-  const kafka = kafkaClient(runtime);
   const inputs: Input[] = runtime.topics.map((t) => ({ topic: t.name, format: formatName(t) }));
   const groups = new Map<StageName, Group>();
   let reader: Promise<Reader> | undefined;
@@ -63,7 +62,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
   try {
     const intake = runtime.intake ?? config.sources.length > 0;
     plan = await planOf(transport, inputs, runtime, intake);
-    const admin = kafka.admin();
+    const admin = kafkaClient(runtime).admin();
     try {
       await admin.connect();
       const made = await ensureTopics(admin, topicSpecs(names, { ...plan, replication: runtime.replication }));
@@ -121,7 +120,6 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
     };
     for (const stage of stages) {
       const options: GroupOptions = {
-        kafka,
         transport,
         reader: shared,
         groupId: names.group(stage),
@@ -133,7 +131,6 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
           return made;
         },
         clock,
-        compression: compressionOf(runtime),
         commitMs: config.commit,
         stateMs: runtime.state,
         tickMs: stage === told ? config.windows.window : 0,

@@ -1,12 +1,8 @@
 /** A stage as a consumer group: each partition is a task that commits positions, state and outputs in one transaction. */
-import type { EachBatchPayload, KafkaMessage } from "kafkajs";
 import { PipelineError } from "../../core/errors.ts";
-import { stickyAssigner } from "./assigner.ts";
-import { failed } from "./client.ts";
-import { fetchedFrom, lastingConsumer } from "./consumer.ts";
-import { headersOf } from "./headers.ts";
 import { Seat, type SeatEvent, type SeatOptions } from "./seat.ts";
 import type { Task, TaskRecord, TaskStage } from "./task.ts";
+import type { Batch, Subscription } from "./transport.ts";
 
 export interface GroupOptions extends Omit<SeatOptions, "onEvent"> {
   /** Task p is partition p of all that have one. */
@@ -77,19 +73,22 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   });
   failure.catch(() => {});
   const fail = (cause: unknown) => {
-    const error = failed(groupId, cause);
+    const error =
+      cause instanceof PipelineError
+        ? cause
+        : new PipelineError("KAFKA_FAILED", groupId, { detail: (cause as Error).message, cause });
     onEvent({ kind: "failed", error });
     refuse(error);
   };
   const open = (place: Place) => {
     const { seat } = place;
     if (stopping || places.get(seat.partition) !== place) return;
-    for (const topic of place.topics) consumer?.pause(topic, seat.partition);
+    for (const topic of place.topics) subscription?.pause(topic, seat.partition);
     const ready = (task: Task) => {
       for (const topic of place.topics) {
         place.ticked.set(topic, clock.nowMs());
-        consumer?.seek(topic, seat.partition, task.position(topic) ?? "earliest");
-        consumer?.resume(topic, seat.partition);
+        subscription?.seek(topic, seat.partition, task.position(topic) ?? "earliest");
+        subscription?.resume(topic, seat.partition);
       }
     };
     seat.open(ready).catch(fail);
@@ -124,7 +123,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       const low = (await options.transport.offsets(topic)).get(partition)?.low ?? 0n;
       const task = places.get(partition)?.seat.task;
       if (!task || task.position(topic) !== expected) return;
-      if (low <= expected && end >= expected) return consumer?.seek(topic, partition, expected);
+      if (low <= expected && end >= expected) return subscription?.seek(topic, partition, expected);
       const detail =
         end < expected
           ? `the topic ends at ${end}: was it deleted and created again?`
@@ -136,38 +135,32 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       }
       onEvent({ kind: "gap", task: partition, topic, from: expected, to: low });
       task.reach(topic, low);
-      consumer?.seek(topic, partition, low);
+      subscription?.seek(topic, partition, low);
     } catch (error) {
       if (error instanceof PipelineError && error.retriable) return; // the broker is away: the next fetch asks again
       fail(error);
     }
   };
 
-  const eachBatch = async ({ batch, resolveOffset, heartbeat, isStale }: EachBatchPayload) => {
-    const { topic, partition } = batch;
+  const onBatch = async (batch: Batch) => {
+    const { topic, partition, end } = batch;
     const place = places.get(partition);
     const task = place?.seat.task;
     // Fetched before the task was ready, or before a seek: what is here is not what was asked for.
-    if (!place || !task || isStale()) return;
-    const expected = task.position(topic) ?? 0n;
-    const end = BigInt(batch.highWatermark);
-    if (task.position(topic) !== undefined && (fetchedFrom(batch) > expected || end < expected)) {
-      await beyond(topic, partition, expected, end);
+    if (!place || !task || batch.stale) return;
+    const position = task.position(topic);
+    if (position !== undefined && (batch.from > position || end < position)) {
+      await beyond(topic, partition, position, end);
       return;
     }
     place.ends.set(topic, end);
-    let heard = batch.messages.length === 0;
+    let heard = batch.length === 0;
     try {
-      let reached = false;
-      for (const m of batch.messages) {
-        // A fetch begins with the whole batch that holds the offset.
-        reached ||= BigInt(m.offset) >= expected;
-        if (!reached) continue;
-        const record = new Received(topic, partition, m);
+      for (const record of batch.records(position ?? 0n)) {
         task.process(record);
         heard ||= !options.aside?.(record);
       }
-      task.reach(topic, BigInt(batch.lastOffset()) + 1n);
+      task.reach(topic, batch.next);
     } catch (cause) {
       // What it has done to its state by then must never be committed.
       places.delete(partition);
@@ -176,43 +169,33 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       return;
     }
     if (heard) place.ticked.set(topic, clock.nowMs());
-    resolveOffset(batch.lastOffset());
+    batch.taken();
     if (clock.nowMs() - place.seat.committedMs >= options.commitMs || task.pendingBytes >= PENDING_BYTES) {
       // One commit on its way while one batch is taken in, never more: a slow broker holds us up.
       const before = place.seat.committing ? commit(place) : undefined;
       if (before === undefined) void commit(place);
       await before?.catch(() => {});
     }
-    await heartbeat().catch(() => {}); // a rebalance: the runner sees it too
+    await batch.heartbeat();
   };
 
-  const assigner = stickyAssigner(() =>
-    [...places].filter(([, p]) => p.seat.holdsState).map(([partition]) => partition),
-  );
-  let consumer: Awaited<ReturnType<typeof lastingConsumer>> | undefined;
-  consumer = await lastingConsumer({
-    kafka: options.kafka,
+  let subscription: Subscription | undefined;
+  subscription = await options.transport.subscribe({
+    groupId,
     topics,
-    where: groupId,
+    sessionMs,
+    maxWaitMs: MAX_WAIT_MS,
+    fetchBytes: FETCH_BYTES,
     joinMs: JOIN_MS,
-    config: {
-      groupId,
-      maxWaitTimeInMs: MAX_WAIT_MS,
-      maxBytesPerPartition: FETCH_BYTES,
-      maxBytes: 8 * FETCH_BYTES,
-      sessionTimeout: sessionMs,
-      rebalanceTimeout: sessionMs,
-      heartbeatInterval: Math.max(100, Math.min(3000, sessionMs / 4)),
-      partitionAssigners: [assigner],
-    },
-    onJoin: (assigned, own) => {
-      consumer = own;
+    holds: () => [...places].filter(([, p]) => p.seat.holdsState).map(([partition]) => partition),
+    onAssigned: (assigned, own) => {
+      subscription = own;
       const tasks = new Map<number, string[]>();
       for (const [topic, partitions] of assigned)
         for (const p of partitions) tasks.set(p, [...(tasks.get(p) ?? []), topic]);
       join(tasks);
     },
-    eachBatch,
+    onBatch,
     onNothing: (topic, partition, first, next) => {
       const task = places.get(partition)?.seat.task;
       if (task && first <= (task.position(topic) ?? 0n)) task.reach(topic, next);
@@ -232,7 +215,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       const { task } = seat;
       if (!task || seat.committing) continue;
       // Silence is what brokers have said, not what we have not heard: one that is away may have a lot to say.
-      const silentTo = consumer?.heardUpToMs() ?? 0;
+      const silentTo = subscription?.heardUpToMs() ?? 0;
       for (const topic of options.tickMs > 0 ? place.topics : []) {
         const silentMs = silentTo - (place.ticked.get(topic) ?? silentTo);
         if (silentMs < options.tickMs || (task.position(topic) ?? 0n) < (place.ends.get(topic) ?? 0n)) continue;
@@ -258,33 +241,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       stopping = true;
       clearInterval(timer);
       await Promise.all([...places.values()].map(({ seat }) => seat.leave()));
-      await consumer?.close();
+      await subscription?.close();
     },
   };
 }
-
-/** There may be one for each point: what is seldom asked for is made then. */
-class Received implements TaskRecord {
-  readonly #message: KafkaMessage;
-  readonly topic: string;
-  readonly partition: number;
-  readonly timestampMs: number;
-  readonly value: Uint8Array;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(topic: string, partition: number, message: KafkaMessage) {
-    this.#message = message;
-    this.topic = topic;
-    this.partition = partition;
-    this.timestampMs = Number(message.timestamp);
-    this.value = message.value ?? EMPTY;
-    this.headers = headersOf(message.headers);
-  }
-  get offset(): bigint {
-    return BigInt(this.#message.offset);
-  }
-  get key(): Uint8Array | null {
-    return this.#message.key;
-  }
-}
-const EMPTY = new Uint8Array(0);

@@ -1,15 +1,12 @@
-/** Where a task runs in this process, from one assignment to the next: its memory, its producer, its commits. */
+/** Where a task runs in this process, from one assignment to the next: its memory, its writer, its commits. */
 import { TimeoutStrategy, timeout } from "cockatiel";
-import { type CompressionTypes, type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
 import type { Clock } from "../../core/clock.ts";
-import type { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/errors.ts";
 import { newestProgress, readChangelog, reread } from "./changelog.ts";
-import { failed, PRODUCER_RETRY } from "./client.ts";
 import { PROGRESS, type Produced, type Sealed, Task, type TaskStage } from "./task.ts";
-import type { Reader, Transport } from "./transport.ts";
+import type { Reader, Transport, Writer, Written } from "./transport.ts";
 
 export interface SeatOptions {
-  readonly kafka: Kafka;
   readonly transport: Transport;
   /** Opens input and changelog topics for restoring; shared by the groups of a process. */
   readonly reader: () => Promise<Reader>;
@@ -18,7 +15,6 @@ export interface SeatOptions {
   readonly changelog: string;
   readonly stage: (partition: number) => TaskStage;
   readonly clock: Clock;
-  readonly compression: CompressionTypes;
   /** Time between two writes of the state, ms: bounds what a restart takes in again. */
   readonly stateMs: number;
   readonly sessionMs: number;
@@ -54,7 +50,7 @@ const inTime = timeout(60_000, TimeoutStrategy.Aggressive);
 const MAX_FAILURES = 30;
 
 /**
- * What makes it exactly once, whoever else thinks that the task is his: each opening makes a new producer first, which
+ * What makes it exactly once, whoever else thinks that the task is his: each opening makes a new writer first, which
  * fences whoever wrote before and settles his last transaction, and only then looks at what is committed. Openings come
  * one after another and begin when the last commit has ended; nothing is taken in or committed while one is under way.
  */
@@ -63,7 +59,7 @@ export class Seat {
   readonly #options: SeatOptions;
   /** In memory also while the seat is not ready: it may turn out to be the newest still. */
   #task: Task | undefined;
-  #producer: Producer | undefined;
+  #writer: Writer | undefined;
   /** How our last commit ended; undefined before the first and after a failure. */
   #progress: Uint8Array | undefined;
   #ready = false;
@@ -134,13 +130,13 @@ export class Seat {
   }
 
   async #enter(epoch: number): Promise<Task | undefined> {
-    const { transport, changelog, clock, onEvent } = this.#options;
+    const { transport, changelog, clock, onEvent, groupId, sessionMs } = this.#options;
     const over = () => this.#over(epoch);
-    const before = this.#producer;
-    this.#producer = undefined;
-    await before?.disconnect().catch(() => {});
-    const producer = await inTime.execute(() => this.#newProducer());
-    this.#producer = producer;
+    const before = this.#writer;
+    this.#writer = undefined;
+    await before?.close();
+    const id = `${groupId}-${this.partition}`;
+    this.#writer = await inTime.execute(() => transport.writer(id, { timeoutMs: Math.max(10_000, sessionMs) }));
     if (over()) return undefined;
     const reader = await this.#options.reader();
     if (this.#task && this.#progress) {
@@ -169,36 +165,14 @@ export class Seat {
     return task;
   }
 
-  async #newProducer(): Promise<Producer> {
-    const { kafka, groupId, sessionMs } = this.#options;
-    const producer = kafka.producer({
-      transactionalId: `${groupId}-${this.partition}`,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      transactionTimeout: Math.max(10_000, sessionMs),
-      createPartitioner: Partitioners.DefaultPartitioner,
-      allowAutoTopicCreation: false,
-      retry: PRODUCER_RETRY,
-    });
-    try {
-      await producer.connect();
-      // kafkajs asks for the transactional id with the first transaction: only that fences. An empty one ends without a trace.
-      await (await producer.transaction()).abort();
-      return producer;
-    } catch (error) {
-      await producer.disconnect().catch(() => {});
-      throw error;
-    }
-  }
-
   /**
    * Makes everything so far durable, behind the commits under way. Rejects when that failed: memory is dropped then,
    * and `onFailed` of `commit` is to open the seat again. Does nothing while the seat is not ready.
    */
   commit(onFailed: () => void, withState = false): Promise<void> {
     const task = this.task;
-    const producer = this.#producer;
-    if (!task || !producer || (!task.changed && !withState)) return this.#commit;
+    const writer = this.#writer;
+    if (!task || !writer || (!task.changed && !withState)) return this.#commit;
     const epoch = this.#epoch;
     const now = this.#options.clock.nowMs();
     const due = now - this.#stateMs >= this.#options.stateMs || task.rereadBytes >= REREAD_BYTES;
@@ -211,8 +185,9 @@ export class Seat {
     const commit = before.then(async () => {
       try {
         // One before this may have failed: then the memory that this was sealed from is gone.
-        if (this.#task !== task || this.#producer !== producer) throw new Error("the commit before this one failed");
-        await inTime.execute(() => this.#transact(producer, sealed));
+        if (this.#task !== task || this.#writer !== writer) throw new Error("the commit before this one failed");
+        const { groupId } = this.#options;
+        await inTime.execute(() => writer.commit(this.#records(sealed), groupId, this.partition, sealed.positions));
         this.#progress = sealed.progress;
         this.#failures = 0;
       } catch (cause) {
@@ -238,34 +213,10 @@ export class Seat {
     return commit;
   }
 
-  async #transact(producer: Producer, sealed: Sealed): Promise<void> {
-    const { changelog, compression, groupId } = this.#options;
-    // One partition in each request: where leaders move between two tries of a request for several, kafkajs leaves out
-    // those that have moved to a broker which has answered already.
-    const byPartition = new Map<string, { topic: string; messages: Message[] }>();
-    const put = (topic: string, message: Message) => {
-      const key = `${topic}/${message.partition}`;
-      const known = byPartition.get(key);
-      if (known) known.messages.push(message);
-      else byPartition.set(key, { topic, messages: [message] });
-    };
-    for (const o of sealed.outputs) put(o.topic, messageOf(o));
-    for (const [key, value] of sealed.changelog)
-      put(changelog, { key, value: value === null ? null : asBuffer(value), partition: this.partition });
-    const transaction = await producer.transaction();
-    try {
-      for (const topicMessages of batches(byPartition.values()))
-        await transaction.sendBatch({ topicMessages, acks: -1, compression });
-      const partitions = (offset: bigint) => [{ partition: this.partition, offset: String(offset) }];
-      await transaction.sendOffsets({
-        consumerGroupId: groupId,
-        topics: [...sealed.positions].map(([topic, offset]) => ({ topic, partitions: partitions(offset) })),
-      });
-      await transaction.commit();
-    } catch (error) {
-      await transaction.abort().catch(() => {});
-      throw error;
-    }
+  *#records({ outputs, changelog }: Sealed): Generator<Written> {
+    yield* outputs;
+    const { partition } = this;
+    for (const [key, value] of changelog) yield { topic: this.#options.changelog, partition, key, value };
   }
 
   /** Nothing more goes in; what is on its way to the broker may still end well. */
@@ -291,40 +242,14 @@ export class Seat {
   async #drop(): Promise<void> {
     this.#task = undefined;
     this.#progress = undefined;
-    const producer = this.#producer;
-    this.#producer = undefined;
-    await producer?.disconnect().catch(() => {});
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.close();
   }
 }
 
-const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function messageOf({ key, value, partition, headers, timestampMs }: Produced): Message {
-  return {
-    key: typeof key === "string" || key === null ? key : asBuffer(key),
-    value: typeof value === "string" ? value : asBuffer(value),
-    partition,
-    ...(headers === undefined ? {} : { headers: { ...headers } }),
-    ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
-  };
-}
-
-/** kafkajs makes one record batch of all that goes to a partition in one call, and brokers refuse large ones. */
-const BATCH_BYTES = 768 * 1024;
-
-function* batches(all: Iterable<{ topic: string; messages: Message[] }>) {
-  for (const { topic, messages } of all) {
-    let [from, bytes] = [0, 0];
-    for (let i = 0; i < messages.length; i++) {
-      const m = messages[i] as Message;
-      let size = (m.value?.length ?? 0) + (m.key?.length ?? 0) + 100;
-      for (const name in m.headers) size += name.length + String(m.headers[name]).length;
-      if (i > from && bytes + size > BATCH_BYTES) {
-        yield [{ topic, messages: messages.slice(from, i) }];
-        [from, bytes] = [i, 0];
-      }
-      bytes += size;
-    }
-    yield [{ topic, messages: messages.slice(from) }];
-  }
+/** Waiting longer than the broker does is an error like others: what came of it is seen by opening again. */
+function failed(where: string, cause: unknown): PipelineError {
+  if (cause instanceof PipelineError) return cause;
+  return new PipelineError("KAFKA_FAILED", where, { detail: (cause as Error).message, retriable: true, cause });
 }

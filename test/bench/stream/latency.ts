@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import type { Anomaly } from "../../../pipelines/core/records.ts";
 import { namesOf } from "../../../pipelines/run/kafka/topics.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { startBroker } from "../../broker/broker.ts";
 import { randomOf } from "../../chaos/signals.ts";
 import { encode } from "../../ingest/decoders/otlp-proto.ts";

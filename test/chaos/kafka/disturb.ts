@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Admin, Kafka, logLevel } from "kafkajs";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import type { Transport } from "../../../pipelines/runtime/kafka/transport.ts";
 import { startBroker, startCluster } from "../../broker/broker.ts";
 import { randomOf } from "../signals.ts";

@@ -1,9 +1,7 @@
 /** One process of a group over the counting stage, for others to kill and pause. `BROKERS INPUT OUTPUT CHANGELOG GROUP` */
-import { CompressionTypes } from "kafkajs";
 import { systemClock } from "../../../pipelines/core/clock.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
 import { startGroup } from "../../../pipelines/runtime/kafka/group.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { countingStage } from "./counting-stage.ts";
 
 const [brokers, input, output, changelog, groupId] = process.argv.slice(2) as [string, string, string, string, string];
@@ -11,7 +9,6 @@ const connection = { brokers: brokers.split(","), compression: "lz4" as const };
 const transport = kafkajsTransport(connection);
 let reader: ReturnType<typeof transport.reader> | undefined;
 const group = await startGroup({
-  kafka: kafkaClient(connection),
   transport,
   reader: () => {
     reader ??= transport.reader([input, changelog]);
@@ -25,7 +22,6 @@ const group = await startGroup({
   changelog,
   stage: (partition) => countingStage(output, partition),
   clock: systemClock,
-  compression: CompressionTypes.LZ4,
   commitMs: 100,
   stateMs: 2000,
   tickMs: 0,

@@ -10,8 +10,8 @@ import type { DeadLetter } from "../../../pipelines/core/records.ts";
 import { recordJson } from "../../../pipelines/run/kafka/cloud-event.ts";
 import { stream } from "../../../pipelines/run/stream.ts";
 import { reread } from "../../../pipelines/runtime/kafka/changelog.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 
 const ARRIVED = Date.now() - 60_000;

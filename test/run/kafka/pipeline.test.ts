@@ -11,8 +11,8 @@ import type { Anomaly, Incident } from "../../../pipelines/core/records.ts";
 import { recordJson } from "../../../pipelines/run/kafka/cloud-event.ts";
 import { startWorker } from "../../../pipelines/run/kafka/worker.ts";
 import { reread } from "../../../pipelines/runtime/kafka/changelog.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 import { writeSignals } from "../../chaos/signals.ts";
 

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../pipelines/core/clock.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
 import { stream } from "../../../pipelines/run/stream.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 import { parsePrometheus, sampleOf } from "./prometheus-text.ts";
 

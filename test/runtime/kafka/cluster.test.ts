@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
-import { ensureTopics } from "../../../pipelines/runtime/kafka/topics.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { ensureTopics } from "../../../pipelines/runtime/kafka/kafkajs/topics.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Cluster, skipWithoutBroker, startCluster } from "../../broker/broker.ts";
 
 describe.skipIf(skipWithoutBroker())("three brokers", () => {

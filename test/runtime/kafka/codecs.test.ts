@@ -8,9 +8,16 @@ import fc from "fast-check";
 import { compressFrameSync } from "lz4-napi";
 import { compressSync } from "snappy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { type Codec, gzip, lz4, MAX_BATCH_BYTES, snappy, zstd } from "../../../pipelines/runtime/kafka/codecs.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import {
+  type Codec,
+  gzip,
+  lz4,
+  MAX_BATCH_BYTES,
+  snappy,
+  zstd,
+} from "../../../pipelines/runtime/kafka/kafkajs/codecs.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, javaTool, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 
 const codecs: [string, Codec][] = Object.entries({ gzip, snappy, lz4, zstd });
@@ -103,7 +110,7 @@ it("reads the other shapes there are: raw snappy, frames that follow each other,
 });
 
 it("loads in Node itself, which finds fewer names in a CommonJS module than vitest does", () => {
-  const file = join(import.meta.dirname, "../../../pipelines/runtime/kafka/kafkajs-transport.ts");
+  const file = join(import.meta.dirname, "../../../pipelines/runtime/kafka/kafkajs/transport.ts");
   const args = ["--import", "tsx", "--input-type=module", "-e", `await import(${JSON.stringify(file)})`];
   expect(spawnSync(process.execPath, args, { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
 });

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { type Admin, CompressionTypes } from "kafkajs";
+import type { Admin } from "kafkajs";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../../pipelines/core/clock.ts";
 import { reread } from "../../../pipelines/runtime/kafka/changelog.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
 import { type GroupEvent, type GroupOptions, startGroup } from "../../../pipelines/runtime/kafka/group.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import type { Produced } from "../../../pipelines/runtime/kafka/task.ts";
-import { type Broker, type BrokerOptions, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
+import { type BrokerOptions, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 import { countingStage } from "../../chaos/kafka/counting-stage.ts";
 
 /** A broker with topics `input`, `output` and `state`, and groups of a stage that shows each record lost or repeated. */
@@ -31,7 +31,6 @@ async function site(options?: BrokerOptions) {
   const group = async (changes: Partial<GroupOptions> = {}) => {
     const events: GroupEvent[] = [];
     const started = await startGroup({
-      kafka,
       transport,
       reader: () => transport.reader(["input", "state"]),
       groupId: "counting",
@@ -39,7 +38,6 @@ async function site(options?: BrokerOptions) {
       changelog: "state",
       stage: (partition) => countingStage("output", partition),
       clock: systemClock,
-      compression: CompressionTypes.None,
       commitMs: 50,
       stateMs: 1000,
       tickMs: 0,

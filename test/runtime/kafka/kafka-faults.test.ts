@@ -11,7 +11,7 @@ import { parseConfig } from "../../../pipelines/core/config.ts";
 import type { DeadLetter } from "../../../pipelines/core/records.ts";
 import type { Source } from "../../../pipelines/core/source.ts";
 import { stream } from "../../../pipelines/run/stream.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { topicRange } from "../../../pipelines/runtime/kafka/topic-range.ts";
 import { openStore } from "../../../pipelines/runtime/store/pglite.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";

@@ -11,7 +11,7 @@ import { parseConfig } from "../../../pipelines/core/config.ts";
 import { assemble } from "../../../pipelines/run/assemble.ts";
 import { engine } from "../../../pipelines/runtime/embedded/engine.ts";
 import { openJournal } from "../../../pipelines/runtime/embedded/journal.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { topicRange } from "../../../pipelines/runtime/kafka/topic-range.ts";
 import { openStore } from "../../../pipelines/runtime/store/pglite.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readChangelog } from "../../../pipelines/runtime/kafka/changelog.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 
 describe.skipIf(skipWithoutBroker())("a reader that several share", () => {

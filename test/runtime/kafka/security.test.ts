@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { manualClock } from "../../../pipelines/core/clock.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
 import type { KafkaConnection } from "../../../pipelines/core/kafka-config.ts";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs-transport.ts";
-import { tokenProvider } from "../../../pipelines/runtime/kafka/oauth.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { tokenProvider } from "../../../pipelines/runtime/kafka/kafkajs/oauth.ts";
+import { kafkajsTransport } from "../../../pipelines/runtime/kafka/kafkajs/transport.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 import { type Certificates, makeCertificates } from "../../broker/certificates.ts";
 

@@ -1,7 +1,7 @@
 import type { Admin } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { kafkaClient } from "../../../pipelines/runtime/kafka/client.ts";
-import { ensureTopics, type TopicSpec } from "../../../pipelines/runtime/kafka/topics.ts";
+import { kafkaClient } from "../../../pipelines/runtime/kafka/kafkajs/client.ts";
+import { ensureTopics, type TopicSpec } from "../../../pipelines/runtime/kafka/kafkajs/topics.ts";
 import { type Broker, skipWithoutBroker, startBroker } from "../../broker/broker.ts";
 
 const TOPIC = 2; // what kafkajs calls ConfigResourceTypes.TOPIC

@@ -1,6 +1,6 @@
 /** Topics as a job needs them: made where they are missing, compared where they exist, altered never. */
 import kafkajs, { type Admin } from "kafkajs";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../../core/errors.ts";
 import { brokerErrorOf, failed } from "./client.ts";
 
 export interface TopicSpec {

@@ -1,8 +1,8 @@
 /** The one place that builds a kafkajs client from a connection, and that says what its errors mean. */
 import { CompressionTypes, Kafka, type KafkaConfig, logLevel, type Mechanism, type SASLOptions } from "kafkajs";
-import { systemClock } from "../../core/clock.ts";
-import { PipelineError } from "../../core/errors.ts";
-import type { KafkaConnection } from "../../core/kafka-config.ts";
+import { systemClock } from "../../../core/clock.ts";
+import { PipelineError } from "../../../core/errors.ts";
+import type { KafkaConnection } from "../../../core/kafka-config.ts";
 import { BatchError, registerCodecs } from "./codecs.ts";
 import { oauthMechanism } from "./oauth.ts";
 import { envOf, fileOf, secretOf } from "./secrets.ts";

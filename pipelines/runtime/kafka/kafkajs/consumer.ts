@@ -1,16 +1,8 @@
 /** A kafkajs consumer that comes back: its own restart ends the process when the broker is still away. */
-import type { Batch, Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
-import { PipelineError } from "../../core/errors.ts";
+import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
+import { PipelineError } from "../../../core/errors.ts";
+import type { Subscription } from "../transport.ts";
 import { failed, RETRY } from "./client.ts";
-
-export interface LastingConsumer {
-  seek(topic: string, partition: number, offset: bigint | "earliest"): void;
-  pause(topic: string, partition: number): void;
-  resume(topic: string, partition: number): void;
-  /** All brokers have answered a fetch that began after this time, ms since the epoch: what they had then was handed out. */
-  heardUpToMs(): number;
-  close(): Promise<void>;
-}
 
 export interface ConsumerOptions {
   readonly kafka: Kafka;
@@ -20,7 +12,7 @@ export interface ConsumerOptions {
   /** A first join that takes longer than this is an error, ms. */
   readonly joinMs: number;
   /** Assigned partitions by topic, at each generation, before anything is fetched: what was sought or paused is forgotten. */
-  readonly onJoin: (assigned: ReadonlyMap<string, readonly number[]>, consumer: LastingConsumer) => void;
+  readonly onJoin: (assigned: ReadonlyMap<string, readonly number[]>, consumer: Subscription) => void;
   readonly eachBatch: (payload: EachBatchPayload) => Promise<void>;
   /** Markers, aborted and deleted records `[first, next)`, of which `eachBatch` is not told. */
   readonly onNothing: (topic: string, partition: number, first: bigint, next: bigint) => void;
@@ -40,7 +32,7 @@ const REFUSALS = 10;
 const FINAL: readonly string[] = ["KAFKA_BAD_BATCH", "LIMIT_BYTES"];
 
 /** Resolves once it has joined. Only committed records, nothing committed by itself. */
-export async function lastingConsumer(options: ConsumerOptions): Promise<LastingConsumer> {
+export async function lastingConsumer(options: ConsumerOptions): Promise<Subscription> {
   const { kafka, topics, where } = options;
   /** The one that has joined, and the one that is there at all: joining takes a while. */
   let current: Consumer | undefined;
@@ -61,7 +53,7 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Lasting
       if (!/Consumer group was not initialized/.test((error as Error).message)) throw error;
     }
   };
-  const own: LastingConsumer = {
+  const own: Subscription = {
     seek: (topic, partition, offset) =>
       steer((c) => c.seek({ topic, partition, offset: offset === "earliest" ? "-2" : String(offset) })),
     pause: (topic, partition) => steer((c) => c.pause([{ topic, partitions: [partition] }])),
@@ -225,7 +217,3 @@ function isOverflow(cause: unknown): boolean {
     if (e instanceof RangeError || /Maximum call stack/.test(e.message)) return true;
   return false;
 }
-
-/** Where the fetch of a batch began; kafkajs does not tell it in its types. */
-export const fetchedFrom = (batch: Batch): bigint =>
-  BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset);

@@ -1,8 +1,8 @@
 /** SASL OAUTHBEARER, with tokens from a token endpoint or kept fresh by somebody else. */
 import type { Mechanism } from "kafkajs";
-import type { Clock } from "../../core/clock.ts";
-import { PipelineError } from "../../core/errors.ts";
-import type { KafkaConnection } from "../../core/kafka-config.ts";
+import type { Clock } from "../../../core/clock.ts";
+import { PipelineError } from "../../../core/errors.ts";
+import type { KafkaConnection } from "../../../core/kafka-config.ts";
 import { envOf, fileOf, secretOf } from "./secrets.ts";
 
 export type Oauth = Extract<NonNullable<KafkaConnection["sasl"]>, { mechanism: "oauthbearer" }>;

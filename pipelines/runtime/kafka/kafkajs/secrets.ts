@@ -1,6 +1,6 @@
 /** Secrets by the name of what holds them. Errors tell the name, never the content. */
 import { readFileSync } from "node:fs";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../../core/errors.ts";
 
 /** Of the environment variable or else the file; `path` is where the config names them, without `Env` or `File`. */
 export const secretOf = (env: string | undefined, file: string | undefined, path: string): string =>

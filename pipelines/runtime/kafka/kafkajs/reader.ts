@@ -1,113 +1,14 @@
-/** kafkajs behind our interface. */
-import { randomUUID } from "node:crypto";
-import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
-import { PipelineError } from "../../core/errors.ts";
-import type { KafkaConnection } from "../../core/kafka-config.ts";
-import { clusterOf, compressionOf, failed, kafkaClient, MAX_WAIT_MS, PRODUCER_RETRY, RETRY } from "./client.ts";
+/** Single partitions from offsets that the caller keeps. */
+import type { Kafka } from "kafkajs";
+import type { FetchedRecord } from "../transport.ts";
+import { failed, MAX_WAIT_MS } from "./client.ts";
 import { lastingConsumer } from "./consumer.ts";
 import { headersOf } from "./headers.ts";
-import type { FetchedRecord, OffsetRange, Reader, Transport } from "./transport.ts";
 
-const BUFFER_BYTES = 8 * 1024 * 1024;
 /** After a broker's death its coordinator waits for the member it knew for this long. The group is ours alone. */
 const SESSION_MS = 10_000;
 /** A broker that has just started refuses groups for a moment. */
 const JOIN_MS = 30_000;
-
-/** Connects when first used. */
-export function kafkajsTransport(connection: KafkaConnection): Transport {
-  const where = clusterOf(connection);
-  const kafka = kafkaClient(connection);
-  let admin: Promise<Admin> | undefined;
-  let producer: Promise<Producer> | undefined;
-  const readers = new Set<Reader>();
-  const connected = async <T extends { connect(): Promise<void> }>(client: T): Promise<T> => {
-    await client.connect();
-    return client;
-  };
-  const guarded = <T>(work: () => Promise<T>): Promise<T> =>
-    work().catch((error: unknown) => {
-      throw failed(where, error);
-    });
-  const administer = () => {
-    admin ??= connected(kafka.admin({ retry: RETRY }));
-    admin.catch(() => {
-      admin = undefined;
-    });
-    return admin;
-  };
-
-  return {
-    offsets: (topic) =>
-      guarded(async () => {
-        const client = await administer();
-        const topics = await client.listTopics();
-        if (!topics.includes(topic)) {
-          const shown = topics.filter((t) => !t.startsWith("__")).sort();
-          throw new PipelineError("KAFKA_UNKNOWN_TOPIC", `${where}/${topic}`, {
-            hint:
-              shown.length > 0
-                ? `there are ${shown.slice(0, 20).join(", ")}, as far as we may see`
-                : "we may see no topic at all",
-          });
-        }
-        const out = new Map<number, OffsetRange>();
-        for (const { partition, low, high } of await client.fetchTopicOffsets(topic))
-          out.set(partition, { low: BigInt(low), high: BigInt(high) });
-        return new Map([...out].sort(([a], [b]) => a - b));
-      }),
-    reader: (topics, { bufferBytes = BUFFER_BYTES } = {}) =>
-      guarded(async () => {
-        // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
-        const groupId = `${connection.clientId ?? "faultwright"}-reader-${randomUUID()}`;
-        const reader = await startReader(kafka, groupId, topics, bufferBytes, where);
-        const own: Reader = {
-          take: reader.take,
-          close: async () => {
-            readers.delete(own);
-            await reader.close();
-            await (await administer()).deleteGroups([groupId]).catch(() => {});
-          },
-        };
-        readers.add(own);
-        return own;
-      }),
-    produce: (topic, records) =>
-      guarded(async () => {
-        producer ??= connected(
-          kafka.producer({
-            idempotent: true,
-            createPartitioner: Partitioners.DefaultPartitioner,
-            allowAutoTopicCreation: false,
-            retry: PRODUCER_RETRY,
-          }),
-        );
-        const messages = records.map(({ key, value, partition, timestampMs, headers }) => ({
-          key: key ? Buffer.from(key) : null,
-          value: value ? Buffer.from(value) : null,
-          ...(partition === undefined ? {} : { partition }),
-          ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
-          ...(headers === undefined ? {} : { headers: { ...headers } }),
-        }));
-        // One partition in each request, as in seat.ts.
-        const parts = new Map<number | object, typeof messages>();
-        for (const m of messages) {
-          const part = m.partition ?? m;
-          const own = parts.get(part);
-          if (own) own.push(m);
-          else parts.set(part, [m]);
-        }
-        const client = await producer;
-        for (const own of parts.values())
-          await client.send({ topic, messages: own, acks: -1, compression: compressionOf(connection) });
-      }),
-    async close() {
-      for (const r of [...readers]) await r.close().catch(() => {});
-      const clients = await Promise.allSettled([admin, producer]);
-      for (const c of clients) if (c.status === "fulfilled") await c.value?.disconnect();
-    },
-  };
-}
 
 interface Buffered {
   records: FetchedRecord[];
@@ -120,7 +21,8 @@ interface Buffered {
   turn: Promise<unknown>;
 }
 
-async function startReader(
+/** In a group of its own, for kafkajs assigns partitions only through one. */
+export async function startReader(
   kafka: Kafka,
   groupId: string,
   topics: readonly string[],
