@@ -144,6 +144,22 @@ export class SignalSink {
     else this.#rejected.set(`${code} …`, { code, detail: "…", rows });
   }
 
+  /** Least and greatest event time of the rows, undefined without any. */
+  get timeRangeMs(): readonly [first: number, last: number] | undefined {
+    let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const [n, times] of [
+      [this.#points, this.#pTime],
+      [this.#histograms, this.#hTime],
+      [this.#logs, this.#lTime],
+      [this.#spans, this.#sStart],
+    ] as const)
+      for (let i = 0; i < n; i++) {
+        first = Math.min(first, times[i] as number);
+        last = Math.max(last, times[i] as number);
+      }
+    return first <= last ? [first, last] : undefined;
+  }
+
   get rejectedRows(): number {
     return this.#rejectedRows;
   }

@@ -131,8 +131,8 @@ function read({ records }: TopicSample, topic: TopicConfig) {
       for (let i = 0; i < batch.length; i++) entities.add(tables.entityOf(batch.seriesIds[i] as number).id);
     for (const batch of [logs, spans])
       for (let i = 0; i < batch.length; i++) entities.add(batch.entityIds[i] as number);
-    for (const times of [points.timeMs, histograms.timeMs, logs.timeMs, spans.startMs])
-      for (const t of times) [first, last] = [Math.min(first, t), Math.max(last, t)];
+    const [from, to] = sink.timeRangeMs ?? [first, last];
+    [first, last] = [Math.min(first, from), Math.max(last, to)];
     for (const name of ["points", "histograms", "logs", "spans"] as const) rows[name] += sink[name].length;
     for (const r of sink.rejected) reject(r.code, r.detail, r.rows);
     keys.see(key, partition, entities);

@@ -99,14 +99,7 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
     tables.touched.clear();
     sink.begin(raw);
     decoderFor(decoders, raw).decode(raw, sink);
-    const { points, histograms, logs, spans } = sink;
-    for (const [n, times] of [
-      [points.length, points.timeMs],
-      [histograms.length, histograms.timeMs],
-      [logs.length, logs.timeMs],
-      [spans.length, spans.startMs],
-    ] as const)
-      for (let i = 0; i < n; i++) newestMs = Math.max(newestMs, times[i] as number);
+    newestMs = sink.timeRangeMs?.[1] ?? 0;
     if (sink.spans.length > 0) return { to: new Map([[SPANS, [raw.value, undefined]]]), newestMs };
     const places = new Set([...tables.touched].map(place));
     const primary = Math.min(...places);
