@@ -29,6 +29,9 @@ export const ERROR_CODES = {
   STATE_MISMATCH: "a stored state was written by another version",
   ACTION_REFUSED: "a safety rule refused an action",
   ACTION_FAILED: "an action failed",
+  MODEL_INVALID: "the fault tree model is not valid",
+  MODEL_TOO_LARGE: "the fault tree model is larger than the limit",
+  INPUT_INVALID: "an input file does not hold what is needed",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
