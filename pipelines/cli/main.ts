@@ -6,9 +6,13 @@ import { configCommand } from "./config.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { faulttreeCommand } from "./faulttree.ts";
 import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
 import { replayCommand, runCommand } from "./run.ts";
+
+/** What the user gave is at fault. */
+const BAD_INPUT: ReadonlySet<string> = new Set(["CONFIG_INVALID", "MODEL_INVALID", "INPUT_INVALID"]);
 
 /** Exit codes: 0 ok, 1 failed, 2 bad usage or config. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -24,6 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     incidentsCommand,
     recoverCommand,
     deadLettersCommand,
+    faulttreeCommand,
     configCommand,
     doctorCommand,
   ]) {
@@ -37,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`${error instanceof PipelineError ? error.message : ((error as Error).stack ?? error)}\n`);
-    return error instanceof PipelineError && error.code === "CONFIG_INVALID" ? 2 : 1;
+    return error instanceof PipelineError && BAD_INPUT.has(error.code) ? 2 : 1;
   }
 }
 

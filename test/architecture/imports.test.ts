@@ -33,9 +33,22 @@ const ALLOWED: Record<string, readonly string[]> = {
   diagnose: ["core", "models"],
   report: ["core"],
   recover: ["core"],
+  measure: ["core", "models"],
   runtime: ["core"],
-  run: ["core", "models", "ingest", "windows", "detect", "correlate", "diagnose", "report", "recover", "runtime"],
-  cli: ["core", "run", "ingest", "report", "runtime", "data"],
+  run: [
+    "core",
+    "models",
+    "ingest",
+    "windows",
+    "detect",
+    "correlate",
+    "diagnose",
+    "report",
+    "recover",
+    "measure",
+    "runtime",
+  ],
+  cli: ["core", "run", "measure", "ingest", "report", "runtime", "data"],
   data: ["core"],
 };
 
@@ -80,7 +93,7 @@ describe("structure", () => {
   });
 
   it("reads no clock and no unseeded random in stages and models", () => {
-    const pure = /^(models|pipelines\/(core|windows|detect|correlate|diagnose))\//;
+    const pure = /^(models|pipelines\/(core|windows|detect|correlate|diagnose|measure))\//;
     const wrong = [...graph.keys()].filter(
       (f) =>
         pure.test(f) &&

@@ -8,7 +8,7 @@ import { likeliest } from "./likeliest.ts";
 import type { FaultTreeModel } from "./model.ts";
 import { countByOrder, minCutUpperBound, sumOfProducts } from "./probability.ts";
 import { chanceOfTop } from "./propagate.ts";
-import { eventsUnder, solveParts, type Structure, structureOf, tooLarge } from "./structure.ts";
+import { eventsUnder, type Structure, solveParts, structureOf, tooLarge } from "./structure.ts";
 import { gateOrder, namedIn, toDag, topGates } from "./to-dag.ts";
 import { type Uncertainty, uncertaintyOf } from "./uncertainty.ts";
 import { ZbddTooLarge } from "./zbdd.ts";
@@ -72,7 +72,8 @@ export function analyseFaultTree(
     listed = 20,
     trials = 0,
     seed = 1,
-    maxNodes = 1 << 24,
+    // With short cut sets asked for, there is an answer without the diagram: no need to try for long.
+    maxNodes = limitOrder === undefined ? 1 << 24 : 1 << 22,
   }: AnalysisOptions = {},
 ): FaultTreeAnalysis {
   const chosen = chooseTop(model, top);
@@ -88,19 +89,36 @@ export function analyseFaultTree(
   const known = used.every((e) => !Number.isNaN(p[e]!));
 
   const perLevel = (f: (event: number) => number) => Float64Array.from(family.events, f);
-  const rare = known ? sumOfProducts(family.sets, perLevel((e) => p[e]!)) : undefined;
-  const counted = sumOfProducts(family.sets, perLevel(() => 1));
+  const rare = known
+    ? sumOfProducts(
+        family.sets,
+        perLevel((e) => p[e]!),
+      )
+    : undefined;
+  const counted = sumOfProducts(
+    family.sets,
+    perLevel(() => 1),
+  );
   const exact = known && isExact ? chanceOfTop(structure, solved, p) : undefined;
   let probability: number | null = exact?.value ?? null;
   let method: FaultTreeAnalysis["probabilityMethod"] = known ? "exact" : "none";
   if (rare && !exact) {
     const few = counted.value <= BOUND_SETS;
     method = few ? "min-cut upper bound" : "rare-event approximation";
-    probability = few ? minCutUpperBound(family.sets, perLevel((e) => p[e]!)) : Math.min(1, rare.value);
+    probability = few
+      ? minCutUpperBound(
+          family.sets,
+          perLevel((e) => p[e]!),
+        )
+      : Math.min(1, rare.value);
   }
   const gradient = exact?.gradient ?? scatter(rare?.byLevel, family, p.length);
   const order = countByOrder(family.sets);
-  const sets = likeliest(family.sets, perLevel((e) => (known ? p[e]! : 0.5)), listed);
+  const sets = likeliest(
+    family.sets,
+    perLevel((e) => (known ? p[e]! : 0.5)),
+    listed,
+  );
   return {
     top: chosen.top,
     probability,
@@ -133,7 +151,12 @@ export function analyseFaultTree(
       probability: known ? weight : null,
     })),
     ...(trials > 0 && exact
-      ? { uncertainty: uncertaintyOf((random) => chanceOfTop(structure, solved, events.probabilities(random), { gradient: false }).value, { trials, seed }) }
+      ? {
+          uncertainty: uncertaintyOf(
+            (random) => chanceOfTop(structure, solved, events.probabilities(random), { gradient: false }).value,
+            { trials, seed },
+          ),
+        }
       : {}),
     warnings: [...model.warnings, ...chosen.warnings],
   };
@@ -143,7 +166,10 @@ function chooseTop(model: FaultTreeModel, wanted: string | undefined): { top: st
   const tops = topGates(model);
   if (wanted !== undefined) {
     if (model.gates.has(wanted)) return { top: wanted, warnings: [] };
-    throw new PipelineError("MODEL_INVALID", "--top", { detail: `there is no gate ${wanted}`, hint: `tops are ${tops.slice(0, 10).join(", ")}` });
+    throw new PipelineError("MODEL_INVALID", "--top", {
+      detail: `there is no gate ${wanted}`,
+      hint: `tops are ${tops.slice(0, 10).join(", ")}`,
+    });
   }
   const [first] = tops;
   if (first === undefined) throw new PipelineError("MODEL_INVALID", "model", { detail: "it defines no gate" });
@@ -152,7 +178,9 @@ function chooseTop(model: FaultTreeModel, wanted: string | undefined): { top: st
   const top = tops.reduce((a, b) => (sizes.get(b)! > sizes.get(a)! ? b : a));
   return {
     top,
-    warnings: [`${tops.length} gates are top events (${tops.slice(0, 8).join(", ")}${tops.length > 8 ? ", …" : ""}): the largest, ${top}, was taken; --top names another`],
+    warnings: [
+      `${tops.length} gates are top events (${tops.slice(0, 8).join(", ")}${tops.length > 8 ? ", …" : ""}): the largest, ${top}, was taken; --top names another`,
+    ],
   };
 }
 

@@ -20,6 +20,7 @@ export class BddTooLarge extends Error {
 }
 
 const FIRST = 1 << 12;
+const LEAST_CROWD = 8192;
 const LEAST_CACHE = 1 << 14;
 const MOST_CACHE = 1 << 22;
 
@@ -36,6 +37,8 @@ export class Bdd {
   #most: number;
   #count = 1;
   #live = 1;
+  /** Live ones after the last collection. */
+  #kept = 1;
   #free = 0;
   #level = new Int32Array(FIRST);
   /** Never negated: that is what makes a function's diagram unique. */
@@ -250,11 +253,12 @@ export class Bdd {
         this.#free = n;
       }
     }
+    this.#kept = this.#live;
   }
 
-  /** Worth a collection: no fresh nodes are left without growing much. */
+  /** Worth a collection: more than twice what the last one left. */
   get crowded(): boolean {
-    return this.#free === 0 && this.#count > Math.min(this.#most / 2, (this.#level.length * 3) / 4) && this.#count > 1 << 18;
+    return this.#live > Math.max(LEAST_CROWD, 2 * this.#kept);
   }
 
   /** What one root needs, by itself. */

@@ -61,7 +61,10 @@ export function commonCauses(group: CcfGroup, factor: (level: number) => number)
     }
     if (!(total > 0)) throw refuse("its factors are all 0");
     for (const k of levels)
-      shares.set(k, group.model === "phi-factor" ? values.get(k)! : (k * values.get(k)!) / (choose(n - 1, k - 1) * total));
+      shares.set(
+        k,
+        group.model === "phi-factor" ? values.get(k)! : (k * values.get(k)!) / (choose(n - 1, k - 1) * total),
+      );
   }
   let events = 0;
   for (const [k, share] of shares) if (share > 0) events += choose(n, k);
@@ -80,5 +83,6 @@ export function commonCauses(group: CcfGroup, factor: (level: number) => number)
 
 function* subsets(of: readonly string[], size: number, from = 0): Generator<string[]> {
   if (size === 0) return void (yield []);
-  for (let i = from; i <= of.length - size; i++) for (const rest of subsets(of, size - 1, i + 1)) yield [of[i]!, ...rest];
+  for (let i = from; i <= of.length - size; i++)
+    for (const rest of subsets(of, size - 1, i + 1)) yield [of[i]!, ...rest];
 }

@@ -23,8 +23,16 @@ export function directCutSets(
     if (op === "xor" || refs.some((a) => a & 1)) return undefined;
     // Deepest first, as for decision diagrams.
     const args = refs.map((a) => families.get(a >> 1)!).sort((a, b) => zbdd.level[b]! - zbdd.level[a]! || a - b);
-    if (op === "or") families.set(gate, args.reduce((f, a) => zbdd.union(f, a), NONE));
-    else if (op === "and") families.set(gate, args.reduce((f, a) => zbdd.product(f, a, order), EMPTY_SET));
+    if (op === "or")
+      families.set(
+        gate,
+        args.reduce((f, a) => zbdd.union(f, a), NONE),
+      );
+    else if (op === "and")
+      families.set(
+        gate,
+        args.reduce((f, a) => zbdd.product(f, a, order), EMPTY_SET),
+      );
     else {
       const min = dag.min[gate]!;
       const counts: ZbddRef[] = [EMPTY_SET, ...new Array<ZbddRef>(min).fill(NONE)];

@@ -98,5 +98,7 @@ export class Events {
 function chance(p: number, what: string, where: string, cut: boolean): number {
   if (p >= 0 && p <= 1) return p;
   if (cut) return Math.min(1, Math.max(0, p));
-  throw new PipelineError("MODEL_INVALID", where, { detail: `the probability of ${what} is ${p}; it must be in [0, 1]` });
+  throw new PipelineError("MODEL_INVALID", where, {
+    detail: `the probability of ${what} is ${p}; it must be in [0, 1]`,
+  });
 }

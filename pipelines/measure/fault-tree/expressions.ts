@@ -80,9 +80,14 @@ export function parameterOrder(parameters: ReadonlyMap<string, Parameter>): Para
 
 /** `a -> b -> c`, the middle of a long one left out. */
 export const shorten = (path: readonly string[]): string =>
-  path.length <= 8 ? path.join(" -> ") : [...path.slice(0, 5), `(${path.length - 7} more)`, ...path.slice(-2)].join(" -> ");
+  path.length <= 8
+    ? path.join(" -> ")
+    : [...path.slice(0, 5), `(${path.length - 7} more)`, ...path.slice(-2)].join(" -> ");
 
-export function parameterValues(order: readonly Parameter[], env: Omit<Environment, "parameters">): Map<string, number> {
+export function parameterValues(
+  order: readonly Parameter[],
+  env: Omit<Environment, "parameters">,
+): Map<string, number> {
   const values = new Map<string, number>();
   for (const p of order) values.set(p.id, evaluate(p.expression, { ...env, parameters: values }));
   return values;

@@ -45,7 +45,8 @@ export function familyOf(
     }
     if (part.leaves.some((l) => families.has(l)))
       sets = substituted(zbdd, sets, (l) => ({ level: l, sets: families.get(leafAt.get(l)!) }));
-    if (part.root !== top) families.set(part.root, zbdd.freeze(order === undefined ? sets : zbdd.truncate(sets, order)));
+    if (part.root !== top)
+      families.set(part.root, zbdd.freeze(order === undefined ? sets : zbdd.truncate(sets, order)));
   }
   if (order !== undefined) sets = zbdd.truncate(sets, order);
   return { sets: zbdd.freeze(sets), events };

@@ -42,7 +42,10 @@ export function importanceOf(options: {
     const known = { probability: finite(q), occurrence: occurrence[e]! };
     const cutSetShare = share && share.sum > 0 ? finite((q * share.gradient[e]!) / share.sum) : null;
     if (top === null || !gradient || Number.isNaN(q))
-      return [e, { ...known, birnbaum: null, criticality: null, fussellVesely: null, raw: null, rrw: null, cutSetShare }];
+      return [
+        e,
+        { ...known, birnbaum: null, criticality: null, fussellVesely: null, raw: null, rrw: null, cutSetShare },
+      ];
     const birnbaum = gradient[e]!;
     const withIt = top + (1 - q) * birnbaum;
     const withoutIt = top - q * birnbaum;

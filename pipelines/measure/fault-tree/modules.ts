@@ -70,7 +70,9 @@ export function grouped(dag: Dag, root: Ref): Ref {
     if (op === "xor") image.set(n, dag.xor(args));
     else if (op === "atleast") image.set(n, dag.atleast(dag.min[n]!, args));
     else {
-      const alone = dag.args[n]!.map((a) => parents[a >> 1] === 1 && (dag.op[a >> 1] === "event" || modules.has(a >> 1)));
+      const alone = dag.args[n]!.map(
+        (a) => parents[a >> 1] === 1 && (dag.op[a >> 1] === "event" || modules.has(a >> 1)),
+      );
       const own = args.filter((_, i) => alone[i]);
       const join = (refs: readonly Ref[]) => (op === "and" ? dag.and(refs) : dag.or(refs));
       image.set(

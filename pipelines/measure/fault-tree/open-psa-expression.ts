@@ -43,8 +43,12 @@ export function readExpression(element: XmlElement, resolve: (name: string, wher
   if (!arity) throw invalid(element, `<${name}> is no expression that is supported`);
   const inside = body(element);
   if (inside.length < arity[0] || inside.length > arity[1])
-    throw invalid(element, `<${name}> has ${inside.length} arguments; it takes ${arity[0] === arity[1] ? arity[0] : `${arity[0]} to ${arity[1]}`}`);
-  if (name === "switch" && inside.at(-1)!.name === "case") throw invalid(element, "a <switch> ends with a value, not a <case>");
+    throw invalid(
+      element,
+      `<${name}> has ${inside.length} arguments; it takes ${arity[0] === arity[1] ? arity[0] : `${arity[0]} to ${arity[1]}`}`,
+    );
+  if (name === "switch" && inside.at(-1)!.name === "case")
+    throw invalid(element, "a <switch> ends with a value, not a <case>");
   if (inside.some((c, i) => c.name === "case" && !(name === "switch" && i < inside.length - 1)))
     throw invalid(element, "a <case> belongs in a <switch>");
   return { kind: "call", name, args: inside.map((c) => readExpression(c, resolve)), where };
@@ -59,7 +63,8 @@ function histogram(element: XmlElement, resolve: (name: string, where: string) =
   if (inside.length === 0) throw invalid(element, "a histogram needs a <bin>");
   for (const bin of inside) {
     const parts = body(bin);
-    if (bin.name !== "bin" || parts.length !== 2) throw invalid(bin, "a histogram holds <bin>s of a bound and a weight");
+    if (bin.name !== "bin" || parts.length !== 2)
+      throw invalid(bin, "a histogram holds <bin>s of a bound and a weight");
     args.push(...parts.map((p) => readExpression(p, resolve)));
   }
   return args;

@@ -24,7 +24,8 @@ export function readFormula(
 ): Formula {
   const { name } = element;
   if (name === "event" || eventKind(name)) {
-    if (element.children.length > 0) throw invalid(element.children[0]!, `a reference holds no <${element.children[0]!.name}>`);
+    if (element.children.length > 0)
+      throw invalid(element.children[0]!, `a reference holds no <${element.children[0]!.name}>`);
     const type = element.attributes.type;
     const wanted = name === "event" ? eventKind(type) : eventKind(name);
     if (name === "event" && type !== undefined && !wanted) throw invalid(element, `"${type}" is no type of event`);
@@ -39,7 +40,10 @@ export function readFormula(
   if (!arity || !Object.hasOwn(CONNECTIVES, name)) throw invalid(element, `<${name}> is no formula`);
   const args = element.children.map((c) => readFormula(c, resolve));
   if (args.length < arity[0] || args.length > arity[1])
-    throw invalid(element, `<${name}> has ${args.length} arguments; it takes ${arity[0]}${arity[1] > arity[0] ? " or more" : ""}`);
+    throw invalid(
+      element,
+      `<${name}> has ${args.length} arguments; it takes ${arity[0]}${arity[1] > arity[0] ? " or more" : ""}`,
+    );
   if (name === "atleast" || name === "cardinality") {
     const min = integer(element, "min");
     if (min > args.length) throw invalid(element, `min is ${min}, but there are ${args.length} arguments`);

@@ -16,7 +16,13 @@ const spaceOf = (kind: Kind): Space =>
 
 /** `gate` of `<gate>` and of `type="gate"`; undefined for anything else. */
 export const eventKind = (name: string | undefined): EventKind | undefined =>
-  name === "gate" ? "gate" : name === "basic-event" ? "basic event" : name === "house-event" ? "house event" : undefined;
+  name === "gate"
+    ? "gate"
+    : name === "basic-event"
+      ? "basic event"
+      : name === "house-event"
+        ? "house event"
+        : undefined;
 
 export class Names {
   /** By space and full path. */
@@ -40,7 +46,8 @@ export class Names {
     const path = scope === "" ? name : `${scope}.${name}`;
     const id = isPrivate ? path : name;
     const named: Named = { kind, id, where };
-    const other = this.#byPath.get(`${space}:${path}`) ?? (isPrivate ? undefined : this.#public.get(`${space}:${name}`));
+    const other =
+      this.#byPath.get(`${space}:${path}`) ?? (isPrivate ? undefined : this.#public.get(`${space}:${name}`));
     if (other) throw twice(`${other.kind} ${other.id}`, where, other.where);
     this.#byPath.set(`${space}:${path}`, named);
     if (!isPrivate) this.#public.set(`${space}:${name}`, named);

@@ -12,8 +12,8 @@ import type {
 } from "./model.ts";
 import { readExpression } from "./open-psa-expression.ts";
 import { readFormula } from "./open-psa-formula.ts";
-import { attribute, body, integer, invalid, only } from "./open-psa-nodes.ts";
 import { eventKind, type Kind, Names } from "./open-psa-names.ts";
+import { attribute, body, integer, invalid, only } from "./open-psa-nodes.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
 
 export interface ModelFile {
@@ -104,7 +104,8 @@ export function readOpenPsa(
   const pendingMembers: { name: string; scope: string; isPrivate: boolean; member: XmlElement }[] = [];
   for (let file = queue.shift(); file; file = queue.shift()) {
     const root = parseXml(file.text, file.name);
-    if (root.name !== "opsa-mef") throw invalid(root, `the document is <${root.name}>; an Open-PSA model is <opsa-mef>`);
+    if (root.name !== "opsa-mef")
+      throw invalid(root, `the document is <${root.name}>; an Open-PSA model is <opsa-mef>`);
     walk(root, "", false, file.name);
   }
   const basicEvents = new Map<string, BasicEvent>();
@@ -123,7 +124,8 @@ export function readOpenPsa(
     const inside = body(element);
     const { where } = element;
     const label = element.children.find((c) => c.name === "label")?.text ?? "";
-    if (inside.length > 1) throw invalid(inside[1]!, `${kind} ${id} has more than one ${kind === "gate" ? "formula" : "value"}`);
+    if (inside.length > 1)
+      throw invalid(inside[1]!, `${kind} ${id} has more than one ${kind === "gate" ? "formula" : "value"}`);
     const [first] = inside;
     if (kind === "gate") {
       if (!first) throw invalid(element, `gate ${id} has no formula`);
@@ -167,7 +169,8 @@ function ccfGroup(
   expressionOf: (e: XmlElement, scope: string) => Expression,
 ): CcfGroup {
   const model = attribute(element, "model") as CcfModel;
-  if (!CCF_MODELS.includes(model)) throw invalid(element, `"${model}" is no common-cause model; there are ${CCF_MODELS.join(", ")}`);
+  if (!CCF_MODELS.includes(model))
+    throw invalid(element, `"${model}" is no common-cause model; there are ${CCF_MODELS.join(", ")}`);
   const members = only(element, "members").children.map((m) => {
     if (eventKind(m.name) !== "basic event") throw invalid(m, `<${m.name}> can't be a member: basic events can`);
     const found = names.resolve("event", attribute(m, "name"), scope, m.where);
@@ -186,7 +189,10 @@ function ccfGroup(
     if (factor.attributes.level !== undefined) level = integer(factor, "level");
     const first = model === "MGL" || model === "beta-factor" ? 2 : 1;
     if (level < first || level > members.length)
-      throw invalid(factor, `level ${level} of a ${model} group with ${members.length} members; it can be ${first} to ${members.length}`);
+      throw invalid(
+        factor,
+        `level ${level} of a ${model} group with ${members.length} members; it can be ${first} to ${members.length}`,
+      );
     if (factors.has(level)) throw invalid(factor, `level ${level} has two factors`);
     const [value, ...others] = body(factor);
     if (!value || others.length > 0) throw invalid(factor, "a factor needs one value");

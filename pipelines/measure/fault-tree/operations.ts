@@ -26,9 +26,14 @@ const Z95 = 1.6448536269514722;
 /** Standard normal quantile. Absolute error under 1e-9. @see Acklam 2003, with one step of Halley's method */
 export function normalQuantile(p: number): number {
   if (!(p > 0 && p < 1)) return p === 0 ? Number.NEGATIVE_INFINITY : p === 1 ? Number.POSITIVE_INFINITY : Number.NaN;
-  const a = [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239];
+  const a = [
+    -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239,
+  ];
   const b = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572];
-  const c = [-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783];
+  const c = [
+    -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968,
+    2.938163982698783,
+  ];
   const d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416];
   const poly = (k: readonly number[], x: number) => k.reduce((s, v) => s * x + v, 0);
   const tail = (q: number) => poly(c, q) / (poly(d, q) * q + 1);
@@ -86,7 +91,8 @@ function histogramDraw(args: readonly number[], random: () => number): number {
   let left = random() * total;
   for (let i = 1; i + 1 < args.length; i += 2) {
     const [low, high, weight] = [args[i === 1 ? 0 : i - 2]!, args[i]!, args[i + 1]!];
-    if (left <= weight || i + 3 > args.length) return low + (high - low) * (weight > 0 ? Math.min(1, left / weight) : 0);
+    if (left <= weight || i + 3 > args.length)
+      return low + (high - low) * (weight > 0 ? Math.min(1, left / weight) : 0);
     left -= weight;
   }
   return Number.NaN;
@@ -141,7 +147,9 @@ export const operations: Readonly<Record<string, Operation>> = {
       if (!(gamma >= 0 && gamma <= 1)) return "the failure probability on demand must be in [0, 1]";
       const wrong = rateTime(Math.min(lambda, mu), time);
       const rate = lambda + mu;
-      return wrong ?? (rate === 0 ? gamma : gamma * Math.exp(-rate * time) - (lambda / rate) * Math.expm1(-rate * time));
+      return (
+        wrong ?? (rate === 0 ? gamma : gamma * Math.exp(-rate * time) - (lambda / rate) * Math.expm1(-rate * time))
+      );
     },
   },
   Weibull: {

@@ -66,7 +66,13 @@ function walk(dag: Dag, part: Part, rank?: (node: number) => number): number[] {
 function weights(dag: Dag, part: Part): Map<number, number> {
   const weight = new Map<number, number>(part.leaves.map((l) => [l, 1]));
   for (const g of part.gates)
-    weight.set(g, Math.min(1e300, dag.args[g]!.reduce((s, a) => s + weight.get(a >> 1)!, 0)));
+    weight.set(
+      g,
+      Math.min(
+        1e300,
+        dag.args[g]!.reduce((s, a) => s + weight.get(a >> 1)!, 0),
+      ),
+    );
   return weight;
 }
 

@@ -46,9 +46,7 @@ export function periodicTest(args: readonly number[]): number | string {
     return -Math.expm1(-lambda * (time <= theta ? time : (time - theta) % tau));
   }
   const [testRate, mu, tau, theta, gamma, length, available, coverage, omega, time] = (
-    args.length === 5
-      ? [0, args[1], args[2], args[3], 0, 0, 1, 1, 0, args[4]]
-      : args.slice(1)
+    args.length === 5 ? [0, args[1], args[2], args[3], 0, 0, 1, 1, 0, args[4]] : args.slice(1)
   ) as [number, number, number, number, number, number, number, number, number, number];
   if (tau === 0) return "the time between tests must be > 0";
   if (length > tau) return "a test must not last longer than the time between tests";

@@ -1,5 +1,5 @@
 /** One part of the graph as a decision diagram over its leaves. */
-import { Bdd, BDD_FALSE, BDD_TRUE, type BddRef, BddTooLarge, type FrozenBdd } from "./bdd.ts";
+import { BDD_FALSE, BDD_TRUE, Bdd, type BddRef, BddTooLarge, type FrozenBdd } from "./bdd.ts";
 import type { Dag } from "./dag.ts";
 import { orders, type Part } from "./ordering.ts";
 
@@ -13,60 +13,73 @@ export interface SolvedPart {
   readonly negated: boolean;
 }
 
-/** Least nodes a try may use, and by how much the next round may use more. */
+/** Nodes that the first tries may use, and by how much the next round may use more, on the orders that came furthest. */
 const FIRST_BOUND = 20_000;
 const STEP = 6;
+const KEPT = [6, 4, 3, 2];
 
 /** @throws BddTooLarge when no order fits */
 export function solvePart(
   dag: Dag,
   part: Part,
-  { maxNodes, negated }: { maxNodes: number; /** Leaves that are parts whose gate is the negation of their diagram. */ negated: ReadonlySet<number> },
+  {
+    maxNodes,
+    negated,
+  }: {
+    maxNodes: number /** Leaves that are parts whose gate is the negation of their diagram. */;
+    negated: ReadonlySet<number>;
+  },
 ): SolvedPart {
-  const candidates: number[][] = [];
-  const known = new Set<string>();
-  const tries = Object.values(orders)[Symbol.iterator]();
-  for (let bound = Math.min(maxNodes, FIRST_BOUND); ; bound = Math.min(maxNodes, bound * STEP)) {
-    for (let i = 0; ; i++) {
-      if (i === candidates.length) {
-        const next = tries.next();
-        if (next.done) break;
-        const order = next.value(dag, part);
-        const key = order.join(" ");
-        if (known.has(key)) {
-          i -= 1;
-          continue;
-        }
-        known.add(key);
-        candidates.push(order);
-      }
-      try {
-        return solved(dag, part, candidates[i]!, { maxNodes: bound, negated });
-      } catch (error) {
-        if (!(error instanceof BddTooLarge)) throw error;
-      }
+  let tries: Iterable<readonly number[]> = distinctOrders(dag, part);
+  for (let round = 0, bound = Math.min(maxNodes, FIRST_BOUND); ; round++, bound = Math.min(maxNodes, bound * STEP)) {
+    const failed: { order: readonly number[]; gates: number }[] = [];
+    for (const order of tries) {
+      const result = solved(dag, part, order, { maxNodes: bound, negated });
+      if (typeof result !== "number") return result;
+      failed.push({ order, gates: result });
     }
     if (bound === maxNodes) throw new BddTooLarge(maxNodes);
+    failed.sort((a, b) => b.gates - a.gates);
+    tries = failed.slice(0, KEPT[round] ?? 1).map((f) => f.order);
   }
 }
 
+function* distinctOrders(dag: Dag, part: Part): Generator<readonly number[]> {
+  const known = new Set<string>();
+  for (const make of Object.values(orders)) {
+    const order = make(dag, part);
+    const key = order.join(" ");
+    if (!known.has(key)) yield order;
+    known.add(key);
+  }
+}
+
+/** Or the number of gates that were done when the bound was passed. */
 function solved(
   dag: Dag,
   part: Part,
   order: readonly number[],
   { maxNodes, negated: leavesNegated }: { maxNodes: number; negated: ReadonlySet<number> },
-): SolvedPart {
+): SolvedPart | number {
   const bdd = new Bdd(order.length, { maxNodes: Math.max(maxNodes, order.length * 2 + 16) });
   const functions = new Map<number, BddRef>();
-  for (const [level, leaf] of order.entries()) functions.set(leaf, bdd.variable(level) ^ (leavesNegated.has(leaf) ? 1 : 0));
+  for (const [level, leaf] of order.entries())
+    functions.set(leaf, bdd.variable(level) ^ (leavesNegated.has(leaf) ? 1 : 0));
   const uses = new Map<number, number>();
   for (const g of part.gates) for (const a of dag.args[g]!) uses.set(a >> 1, (uses.get(a >> 1) ?? 0) + 1);
   const leaves = new Set(order);
+  let done = 0;
   for (const gate of part.gates) {
     const args = dag.args[gate]!.map((a) => functions.get(a >> 1)! ^ (a & 1));
     // From the deepest up: what is joined then shares its lower part with the result.
     args.sort((a, b) => bdd.levelOf(b) - bdd.levelOf(a) || b - a);
-    functions.set(gate, gateFunction(bdd, dag.op[gate]!, args, dag.min[gate]!));
+    try {
+      functions.set(gate, gateFunction(bdd, dag.op[gate]!, args, dag.min[gate]!));
+    } catch (error) {
+      if (error instanceof BddTooLarge) return done;
+      throw error;
+    }
+    done += 1;
     for (const a of dag.args[gate]!) {
       const left = uses.get(a >> 1)! - 1;
       uses.set(a >> 1, left);

@@ -1,7 +1,7 @@
 /** The logic of one top event, cut into parts that are solved one by one. */
 import { PipelineError } from "../../core/errors.ts";
 import { BddTooLarge } from "./bdd.ts";
-import { Dag, flattened, postorder, type Ref } from "./dag.ts";
+import { type Dag, flattened, postorder, type Ref } from "./dag.ts";
 import { findModules, grouped } from "./modules.ts";
 import { type Part, partsOf } from "./ordering.ts";
 import { type SolvedPart, solvePart } from "./solve-part.ts";
@@ -22,9 +22,7 @@ export function structureOf(raw: Dag, rawRoot: Ref): Structure {
   const root = grouped(dag, flat.root);
   const top = root >> 1;
   const parts =
-    dag.op[top] === "event"
-      ? [{ root: top, gates: [], leaves: [top] }]
-      : partsOf(dag, top, findModules(dag, root));
+    dag.op[top] === "event" ? [{ root: top, gates: [], leaves: [top] }] : partsOf(dag, top, findModules(dag, root));
   return { dag, root, parts, coherent: isCoherent(dag, root) };
 }
 
@@ -47,7 +45,10 @@ function isCoherent(dag: Dag, root: Ref): boolean {
 }
 
 /** By root of the part; undefined where its diagram passes the bound. */
-export function solveParts({ dag, parts }: Structure, { maxNodes }: { maxNodes: number }): Map<number, SolvedPart | undefined> {
+export function solveParts(
+  { dag, parts }: Structure,
+  { maxNodes }: { maxNodes: number },
+): Map<number, SolvedPart | undefined> {
   const solved = new Map<number, SolvedPart | undefined>();
   const negated = new Set<number>();
   for (const part of parts) {

@@ -1,6 +1,6 @@
 /** From the model to a graph of Boolean functions over basic events. */
 import { PipelineError } from "../../core/errors.ts";
-import { Dag, FALSE, type Ref, TRUE } from "./dag.ts";
+import { type Dag, FALSE, type Ref, TRUE } from "./dag.ts";
 import { shorten } from "./expressions.ts";
 import type { FaultTreeModel, Formula } from "./model.ts";
 

@@ -35,11 +35,14 @@ const [WITHOUT, UNION, PRODUCT] = [1, 2, 3];
 const FRAME = 7;
 
 export class Zbdd {
-  #most: number;
+  #maxNodes: number;
   #count = 2;
   level = new Int32Array(FIRST);
   high = new Int32Array(FIRST);
   low = new Int32Array(FIRST);
+  /** Elements of the smallest and of the largest set. */
+  #least = new Int32Array(FIRST);
+  #most = new Int32Array(FIRST);
   #next = new Int32Array(FIRST);
   #buckets = new Int32Array(FIRST);
   /** Operation and limit, a, b, result. */
@@ -51,7 +54,9 @@ export class Zbdd {
   #local = new Int32Array(0);
 
   constructor({ maxNodes = 1 << 24 } = {}) {
-    this.#most = maxNodes;
+    this.#maxNodes = maxNodes;
+    this.#least[0] = TERMINAL;
+    this.#most[0] = -1;
     this.level[0] = TERMINAL;
     this.level[1] = TERMINAL;
   }
@@ -66,7 +71,7 @@ export class Zbdd {
     let at = this.#bucket(level, high, low);
     for (let n = this.#buckets[at]!; n !== 0; n = this.#next[n]!)
       if (this.high[n] === high && this.low[n] === low && this.level[n] === level) return n;
-    if (this.#count >= this.#most) throw new ZbddTooLarge(this.#most);
+    if (this.#count >= this.#maxNodes) throw new ZbddTooLarge(this.#maxNodes);
     if (this.#count === this.level.length) {
       this.#grow();
       at = this.#bucket(level, high, low);
@@ -75,6 +80,8 @@ export class Zbdd {
     this.level[n] = level;
     this.high[n] = high;
     this.low[n] = low;
+    this.#least[n] = Math.min(this.#least[high]! + 1, this.#least[low]!);
+    this.#most[n] = Math.max(this.#most[high]! + 1, this.#most[low]!);
     this.#next[n] = this.#buckets[at]!;
     this.#buckets[at] = n;
     return n;
@@ -100,7 +107,7 @@ export class Zbdd {
     if (op === WITHOUT) {
       if (a === NONE || b === NONE) return a;
       if (b === EMPTY_SET || a === b) return NONE;
-      if (a === EMPTY_SET) return EMPTY_SET;
+      if (this.#most[a]! < this.#least[b]!) return a; // all are too short to hold one of b
     } else if (op === UNION) {
       if (a === NONE || a === b || b === EMPTY_SET) return b;
       if (b === NONE || a === EMPTY_SET) return a;
@@ -281,6 +288,8 @@ export class Zbdd {
     this.level = wider(this.level);
     this.high = wider(this.high);
     this.low = wider(this.low);
+    this.#least = wider(this.#least);
+    this.#most = wider(this.#most);
     this.#next = new Int32Array(size);
     this.#buckets = new Int32Array(size);
     for (let n = 2; n < this.#count; n++) {
