@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.ts";
 import { faulttreeCommand } from "./faulttree.ts";
 import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
+import { reliabilityCommand } from "./reliability.ts";
 import { replayCommand, runCommand } from "./run.ts";
 
 /** What the user gave is at fault. */
@@ -28,6 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
     incidentsCommand,
     recoverCommand,
     deadLettersCommand,
+    reliabilityCommand,
     faulttreeCommand,
     configCommand,
     doctorCommand,

@@ -99,5 +99,5 @@ export function minCutUpperBound({ level, high, low, root }: FrozenZbdd, p: Floa
     nodes.push(low[n]!, high[n]!);
     chances.push(chance, chance * p[level[n]!]!);
   }
-  return -Math.expm1(logNone);
+  return logNone === 0 ? 0 : -Math.expm1(logNone);
 }
