@@ -24,8 +24,10 @@ export interface AnalysisOptions {
   /** Draws for the uncertainty of the probability; 0: none. */
   readonly trials?: number;
   readonly seed?: number;
-  /** Bound on the nodes of each diagram, 20 bytes a node. */
+  /** Bound on the nodes of each part's decision diagram, 20 bytes a node. */
   readonly maxNodes?: number;
+  /** Bound on the nodes of the cut sets' diagram, 30 bytes a node. */
+  readonly maxSetNodes?: number;
 }
 
 export interface FaultTreeAnalysis {
@@ -74,6 +76,7 @@ export function analyseFaultTree(
     seed = 1,
     // With short cut sets asked for, there is an answer without the diagram: no need to try for long.
     maxNodes = limitOrder === undefined ? 1 << 24 : 1 << 22,
+    maxSetNodes = 1 << 24,
   }: AnalysisOptions = {},
 ): FaultTreeAnalysis {
   const chosen = chooseTop(model, top);
@@ -84,7 +87,7 @@ export function analyseFaultTree(
   const solved = solveParts(structure, { maxNodes });
   const isExact = [...solved.values()].every((s) => s !== undefined);
   if (!isExact && limitOrder === undefined) throw tooLarge(chosen.top, maxNodes);
-  const family = cutSetsOf(chosen.top, structure, solved, { order: limitOrder, maxNodes });
+  const family = cutSetsOf(chosen.top, structure, solved, { order: limitOrder, maxNodes: maxSetNodes });
   const used = [...new Set([...family.events, ...eventsUnder(structure)])].sort((a, b) => a - b);
   const known = used.every((e) => !Number.isNaN(p[e]!));
 

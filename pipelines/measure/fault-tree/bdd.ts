@@ -19,9 +19,9 @@ export class BddTooLarge extends Error {
   }
 }
 
-const FIRST = 1 << 12;
+const FIRST = 1 << 6;
 const LEAST_CROWD = 8192;
-const LEAST_CACHE = 1 << 14;
+const LEAST_CACHE = 1 << 6;
 const MOST_CACHE = 1 << 22;
 
 /** A diagram to be read, children before parents; node 0 is the constant true. */
@@ -210,7 +210,7 @@ export class Bdd {
     this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(size)));
     for (let n = 1; n < this.#count; n++) this.#link(n);
     this.#free = 0;
-    const cache = Math.min(MOST_CACHE, 2 ** Math.ceil(Math.log2(size)));
+    const cache = Math.min(MOST_CACHE, 2 ** Math.ceil(Math.log2(size) + 1));
     if (cache * 4 > this.#cache.length) this.#cache = new Int32Array(cache * 4).fill(-1);
   }
 
