@@ -5,6 +5,7 @@ import { agentCommand } from "./agent.ts";
 import { configCommand } from "./config.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { demoCommand } from "./demo.ts";
+import { diagnoseCommand } from "./diagnose.ts";
 import { doctorCommand } from "./doctor.ts";
 import { faulttreeCommand } from "./faulttree.ts";
 import { incidentsCommand } from "./incidents.ts";
@@ -31,6 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     deadLettersCommand,
     reliabilityCommand,
     faulttreeCommand,
+    diagnoseCommand,
     configCommand,
     doctorCommand,
   ]) {

@@ -4,15 +4,17 @@ import type { Direction, Family } from "./records.ts";
 const RULES: readonly (readonly [RegExp, Family])[] = [
   [/^telemetry\.age$/, "silence"],
   [/^process\.paused$/, "silence"],
-  [/cache|shmem|inactive|paging|threads|open_file|uptime/, "other"],
-  [/error|fail|reject|drop|exception|availab|success|status_code|5xx/, "errors"],
+  [/cache|shmem|inactive|paging|threads|open_file|uptime|schedstat|sockstat/, "other"],
+  [/mem\w*_fail/, "memory"],
+  [/error|fail|reject|drop|exception|status_code|5xx/, "errors"],
   [/pressure/, "other"],
-  [/cpu|load_average/, "cpu"],
+  [/cpu|load_average|(^|[._-])load(1|5|15)m?$/, "cpu"],
   [/mem|heap|rss/, "memory"],
-  [/lat|duration|delay|response_time|self_time|elapsed|wait/, "latency"],
-  [/disk|filesystem|fs_|iops|inode/, "disk"],
+  [/(^|[._-])lat($|[._-])|latenc|duration|delay|response_time|self_time|elapsed|wait|(^|[._-])m?rt($|[._-])/, "latency"],
+  [/disk|filesystem|fs_|iops|inode|syscall/, "disk"],
+  [/availab|success|(^|[._-])[sr]r$/, "errors"],
   [/net|socket|packet|tcp|udp/, "network"],
-  [/rate$|requests|count|throughput|writes|reads|lines|qps|rps/, "traffic"],
+  [/rate$|requests|count|throughput|writes|reads|lines|[qrt]ps$|workload|(^|[._-])loa?d$/, "traffic"],
 ];
 
 const families = new Map<string, Family>();
@@ -28,13 +30,20 @@ export function familyOf(metric: string): Family {
   return family;
 }
 
-/** True when a move in this direction is good news or none: less latency, fewer errors, less load on a resource. */
-export function isBenign(metric: string, direction: Direction): boolean {
+/**
+ * The direction in which a move is good news or none, 1 up, -1 down: less latency, fewer errors, less load on a
+ * resource, more of it free. 0: either may be bad.
+ */
+export function benignDirection(metric: string): -1 | 0 | 1 {
+  const lower = metric.toLowerCase();
   const family = familyOf(metric);
-  if (/availab|success/.test(metric.toLowerCase())) return direction === "up";
-  if (family === "latency" || family === "errors" || family === "cpu" || family === "memory" || family === "silence")
-    return direction === "down";
-  if (/free|available|limit/.test(metric.toLowerCase())) return direction === "up";
-  if (family === "disk") return direction === "down";
-  return false;
+  if (family === "errors") return /availab|success|(^|[._-])[sr]r$/.test(lower) ? 1 : -1;
+  if (/free|avail|idle|limit/.test(lower)) return 1;
+  return family === "latency" || family === "cpu" || family === "memory" || family === "silence" || family === "disk"
+    ? -1
+    : 0;
+}
+
+export function isBenign(metric: string, direction: Direction): boolean {
+  return benignDirection(metric) === (direction === "up" ? 1 : -1);
 }

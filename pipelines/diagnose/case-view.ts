@@ -1,8 +1,10 @@
 /** What a diagnosis reads, wherever it came from: a stream's recent windows or a folder of files. */
+import type { LineTable, SpanTable } from "../core/case-events.ts";
 import type { Anomaly, CallEdge, ChangeEvent, Family, LogDigest } from "../core/records.ts";
 
 export interface CaseEntity {
   readonly name: string;
+  /** `host` carries everybody's load; `objective` (an SLO) is measured, but is nobody to blame. */
   readonly kind: string;
 }
 
@@ -24,6 +26,8 @@ export interface CaseView {
   readonly startMs: number;
   readonly stepMs: number;
   readonly length: number;
+  /** Times of the samples, ascending, where they lie on no even grid; `stepMs` is their median distance then. */
+  readonly timesMs?: Float64Array;
   readonly entities: readonly CaseEntity[];
   readonly series: readonly CaseSeries[];
   /** Calls over the whole case, summed. */
@@ -33,6 +37,11 @@ export interface CaseView {
   readonly anomalies: readonly Anomaly[];
   /** Moments at which something is thought to have begun; empty when nobody knows. */
   readonly onsetHintsMs: readonly number[];
+  /** The moment it began, as somebody says who should know. Believed by half. */
+  readonly givenOnsetMs?: number | null;
+  /** Single spans and lines, where they were recorded. */
+  readonly spans?: SpanTable | null;
+  readonly lines?: LineTable | null;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -83,7 +92,7 @@ export function sumEdges(edges: readonly CallEdge[]): CallEdge[] {
 
 /** The case up to a moment: what came later belongs to another story. */
 export function until(view: CaseView, endMs: number): CaseView {
-  const length = Math.max(0, Math.min(view.length, Math.ceil((endMs - view.startMs) / view.stepMs)));
+  const length = samplesBefore(view, endMs);
   if (length === view.length) return view;
   return {
     ...view,
@@ -94,9 +103,27 @@ export function until(view: CaseView, endMs: number): CaseView {
   };
 }
 
-export const timeAt = (view: CaseView, index: number): number => view.startMs + index * view.stepMs;
+/** Start of a window; goes on beyond both ends of the case in even steps. */
+export function timeAt({ startMs, stepMs, length, timesMs }: CaseView, index: number): number {
+  if (!timesMs || length === 0) return startMs + index * stepMs;
+  if (index < 0) return (timesMs[0] as number) + index * stepMs;
+  if (index >= length) return (timesMs[length - 1] as number) + (index - length + 1) * stepMs;
+  return timesMs[index] as number;
+}
 /** The window a moment falls in; may lie outside the case. */
-export const indexAt = (view: CaseView, timeMs: number): number => Math.floor((timeMs - view.startMs) / view.stepMs);
+export const indexAt = (view: CaseView, timeMs: number): number =>
+  view.timesMs ? samplesBefore(view, timeMs + 1) - 1 : Math.floor((timeMs - view.startMs) / view.stepMs);
+
+/** Number of windows that begin before a moment: the index of the first one that a fault of that moment fills. */
+export function samplesBefore(view: CaseView, timeMs: number): number {
+  let [low, high] = [0, view.length];
+  while (low < high) {
+    const at = (low + high) >> 1;
+    if (timeAt(view, at) < timeMs) low = at + 1;
+    else high = at;
+  }
+  return low;
+}
 
 /** The series of an entity by metric name, first in canonical order; edge series need their peer. */
 export function findSeries(

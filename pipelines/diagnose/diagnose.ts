@@ -1,12 +1,13 @@
 /** From a case to a diagnosis: who is to blame, since when, how sure, and what speaks for and against. */
 import { formatTime, list } from "../core/format.ts";
 import type { Diagnosis, EvidenceChart, Suspect } from "../core/records.ts";
-import { type CaseView, caseView, timeAt, until } from "./case-view.ts";
-import { fuse, LEAST_CONFIDENCE, LEAST_SCORE, round } from "./fuse.ts";
+import { type Analysis, analyse } from "./analyse.ts";
+import { type CaseView, timeAt, until } from "./case-view.ts";
+import { LEAST_CONFIDENCE, LEAST_SCORE } from "./confidence.ts";
+import { round } from "./fuse.ts";
 import { headline } from "./headline.ts";
-import { candidateOnsets } from "./onset.ts";
 import { pathTo, waysTo } from "./paths.ts";
-import { RANKERS, type Ranker } from "./rankers/index.ts";
+import type { Ranker } from "./rankers/index.ts";
 import { shiftsAt } from "./shift.ts";
 
 export interface DiagnoseOptions {
@@ -28,13 +29,18 @@ const SHORT_HISTORY = 20;
 const PLAUSIBLE = 0.1;
 const SYMPTOMS: ReadonlySet<string> = new Set(["latency", "errors", "silence"]);
 
-/** Pure and deterministic. O(series x windows log windows), four onsets at most. */
-export function diagnose(input: CaseView, { rankers = RANKERS, maxSuspects = 10 }: DiagnoseOptions = {}): Diagnosis {
+/** Pure and deterministic. O(series x windows log windows + onsets x (series x windows + spans + lines)). */
+export function diagnose(input: CaseView, { rankers, maxSuspects = 10 }: DiagnoseOptions = {}): Diagnosis {
   const starts = [...input.anomalies.map((a) => a.startMs), ...input.onsetHintsMs];
-  const canonical = caseView(input);
-  const view =
-    starts.length === 0 ? canonical : until(canonical, Math.max(...starts) + AFTER_WINDOWS * canonical.stepMs);
-  const onsets = candidateOnsets(view);
+  const cut = starts.length === 0 ? input : until(input, Math.max(...starts) + AFTER_WINDOWS * input.stepMs);
+  return explain(analyse(cut, { rankers }), { maxSuspects, starts });
+}
+
+/** An analysis in words, charts and paths. */
+export function explain(
+  { view, onsets, entities }: Analysis,
+  { maxSuspects = 10, starts = [] }: { maxSuspects?: number; starts?: readonly number[] } = {},
+): Diagnosis {
   const best = onsets[0];
   const missing = missingFrom(view, best?.index ?? 0);
   if (!best) return nothing(view, starts, missing);
@@ -44,11 +50,19 @@ export function diagnose(input: CaseView, { rankers = RANKERS, maxSuspects = 10 
     timeAt(view, Math.min(...plausible, best.index) - 1),
     timeAt(view, Math.max(...plausible, best.index) + 1),
   ] as const;
-  const ranked = fuse(view, onsets, rankers);
   const symptomatic = symptoms(view, best.index);
-  const suspects: Suspect[] = ranked
+  const suspects: Suspect[] = entities
+    .filter((e) => e.score > 0)
     .slice(0, maxSuspects)
-    .map((r) => ({ ...r, path: pathTo(r.name, symptomatic, view.edges) }));
+    .map(({ name, kind, score, confidence, for: pro, against }) => ({
+      name,
+      kind,
+      score: round(score),
+      confidence: round(confidence),
+      for: pro,
+      against,
+      path: pathTo(name, symptomatic, view.edges),
+    }));
   const first = suspects[0];
   const inconclusive = !first || first.confidence < LEAST_CONFIDENCE || first.score < LEAST_SCORE;
   const affected = first
@@ -86,8 +100,8 @@ function symptoms(view: CaseView, onset: number): Set<string> {
   if (out.size > 0) return out;
   const shifts = shiftsAt(view, onset);
   for (const [i, s] of view.series.entries()) {
-    const shift = shifts[i];
-    if (shift && SYMPTOMS.has(s.family) && shift.score >= 3 && shift.after > shift.before) out.add(s.entity);
+    const shift = shifts.get(i);
+    if (SYMPTOMS.has(s.family) && shift.score >= 3 && shift.after > shift.before) out.add(s.entity);
   }
   return out;
 }
@@ -100,7 +114,7 @@ function charts(view: CaseView, onset: number, suspects: readonly Suspect[]): Ev
   const index = new Map(view.series.map((s, i) => [`${s.entity}/${s.name}`, i]));
   const onPath = new Set(first.path);
   const loud = view.series
-    .map((s, i) => ({ i, score: onPath.has(s.entity) ? (shifts[i]?.score ?? 0) : 0 }))
+    .map((s, i) => ({ i, score: onPath.has(s.entity) ? (shifts.score[i] as number) : 0 }))
     .filter((x) => x.score >= 2)
     .sort((a, b) => b.score - a.score || a.i - b.i)
     .map((x) => x.i);
@@ -109,7 +123,7 @@ function charts(view: CaseView, onset: number, suspects: readonly Suspect[]): Ev
   const to = Math.min(view.length, onset + CHART_AFTER);
   return chosen.map((i) => {
     const s = view.series[i]!;
-    const { before, scale } = shifts[i]!;
+    const { before, scale } = shifts.get(i);
     const expected = Number.isFinite(before) ? before : 0;
     return {
       entity: s.entity,

@@ -1,14 +1,13 @@
 /** What happened, in one sentence that an engineer reads at 3 a.m. */
 import { formatDuration, formatTime, list, percent } from "../core/format.ts";
 import { isBenign } from "../core/metric-family.ts";
-import type { Family } from "../core/records.ts";
+import type { Evidence, Family } from "../core/records.ts";
 import { type CaseView, findSeries } from "./case-view.ts";
-import type { Ranked } from "./fuse.ts";
 import { moved } from "./rankers/ranker.ts";
 import { shiftsAt } from "./shift.ts";
 
 export interface Story {
-  readonly suspect: Ranked;
+  readonly suspect: { readonly name: string; readonly for: readonly Evidence[] };
   readonly onset: number;
   readonly onsetMs: number;
   /** Entities whose symptoms the suspect explains. */
@@ -24,7 +23,7 @@ export function headline(view: CaseView, { suspect, onset, onsetMs, affected }: 
   const shifts = shiftsAt(view, onset);
   const at = (metric: string) => {
     const i = findSeries(view, name, metric);
-    return i === undefined ? undefined : shifts[i];
+    return i === undefined ? undefined : shifts.get(i);
   };
   const waiting =
     affected.length === 0 ? "" : `, and ${list(affected)} ${affected.length > 1 ? "wait" : "waits"} for it`;
@@ -60,8 +59,8 @@ function loudest(view: CaseView, entity: string, onset: number, families: readon
   const shifts = shiftsAt(view, onset);
   let best: { score: number; text: string } | undefined;
   for (const [i, s] of view.series.entries()) {
-    const shift = shifts[i];
-    if (!shift || s.entity !== entity || s.peer !== null || !families.includes(s.family)) continue;
+    const shift = shifts.get(i);
+    if (s.entity !== entity || s.peer !== null || !families.includes(s.family)) continue;
     const direction = shift.after > shift.before ? "up" : "down";
     if (shift.score <= Math.max(1, best?.score ?? 0) || isBenign(s.metric, direction)) continue;
     best = { score: shift.score, text: moved(s, shift, "is") };

@@ -1,16 +1,28 @@
 /** When it began is not known: several moments are tried and weighted, none is believed alone. */
 import type { Family } from "../core/records.ts";
-import { type CaseView, indexAt } from "./case-view.ts";
-import { filledOf, median, shiftsAt } from "./shift.ts";
+import { type CaseView, indexAt, samplesBefore, timeAt } from "./case-view.ts";
+import { FAMILY_WEIGHT } from "./family-weight.ts";
+import { allShifts, type Shifts, totalGains } from "./shift.ts";
 
 export interface Onset {
   /** First window of the fault. */
   readonly index: number;
-  /** Share of belief, all sum to 1. */
+  readonly timeMs: number;
+  /** Share of belief, all of one search sum to 1. */
   readonly weight: number;
 }
 
-/** How well a family's change points mark an onset (research, section 3). */
+export interface OnsetSearch {
+  /** Best first; empty only when there is nothing to search. */
+  readonly onsets: readonly Onset[];
+  /**
+   * How clearly the best one stands out: about 6 for a quiet system, 27 for a fault. It tells a fault from none; the
+   * confidence only tells suspects apart.
+   */
+  readonly strength: number;
+}
+
+/** How well a family's change points mark an onset. */
 const WORTH: Readonly<Record<Family, number>> = {
   cpu: 1,
   memory: 1,
@@ -22,35 +34,70 @@ const WORTH: Readonly<Record<Family, number>> = {
   traffic: 0.6,
   other: 0.3,
 };
-const MOST = 4;
 const SHARPNESS = 2.5;
 const EARLIEST = 4;
 const LOUDEST = 8;
+const CANDIDATES = 60;
+/** Share of the case that is baseline for certain. */
+const BASELINE = 0.15;
+/** With anomalies at hand: their moments and this many windows around each, and the clearest steps besides. */
+const HINTS = 4;
+const NEAR = 1;
+const PEAKS = 4;
+const MOST_GAIN = 50;
+/** Belief below which a moment is not looked at any further. */
+const NEGLIGIBLE = 0.003;
 
-/** At most four candidates, best first; none only when the case has no window at all. */
-export function candidateOnsets(view: CaseView): Onset[] {
+/** All moments of a file, or those that the anomalies of a stream point at; weighed by how many series step there, how far. */
+export function candidateOnsets(view: CaseView): OnsetSearch {
   const n = view.length;
-  if (n === 0) return [];
+  if (n === 0) return { onsets: [], strength: 0 };
   const hints = hinted(view);
-  if (n < EARLIEST + 2) return [{ index: hints[0] ?? Math.max(0, n - 1), weight: 1 }];
-  const { total, gains } = scan(view);
-  const chosen = hints.slice(0, MOST - 1);
-  for (const i of peaks(total)) if (chosen.length < MOST && !chosen.some((c) => Math.abs(c - i) <= 1)) chosen.push(i);
-  if (chosen.length === 0) chosen.push(n - 2);
-  const evidence = chosen.map((index) => {
-    const shifts = shiftsAt(view, index);
-    const loud = view.series
-      .map((s, k) => Math.sqrt((gains[k]?.[index] ?? 0) * WORTH[s.family] * (shifts[k]?.score ?? 0)))
-      .sort((a, b) => b - a)
-      .slice(0, LOUDEST);
-    return { index, e: loud.reduce((p, v) => p + v, 0) / LOUDEST };
-  });
-  const best = Math.max(...evidence.map((c) => c.e));
-  const weights = evidence.map((c) => Math.exp(SHARPNESS * (c.e - best)));
-  const sum = weights.reduce((p, v) => p + v, 0);
-  return evidence
-    .map(({ index }, k) => ({ index, weight: (weights[k] as number) / sum }))
+  if (n < EARLIEST + 2) {
+    const index = hints[0] ?? Math.max(0, n - 1);
+    return { onsets: [{ index, timeMs: timeAt(view, index), weight: 1 }], strength: 0 };
+  }
+  const grid = evenly(n);
+  const chosen = hints.length === 0 ? grid : around(view, hints, grid);
+  const weights = view.series.map((s) => WORTH[s.family] * (s.family === "silence" ? 1 : FAMILY_WEIGHT[s.family]));
+  const strengths = allShifts(view, chosen).map((t) => strengthOf(t, weights));
+  const best = Math.max(...strengths);
+  const beliefs = strengths.map((e) => Math.exp(SHARPNESS * (e - best)));
+  const sum = beliefs.reduce((p, v) => p + v, 0);
+  const kept = chosen
+    .map((index, c) => ({ index, timeMs: timeAt(view, index), weight: (beliefs[c] as number) / sum }))
+    .filter((o) => o.weight >= NEGLIGIBLE)
     .sort((a, b) => b.weight - a.weight || a.index - b.index);
+  const left = kept.reduce((p, o) => p + o.weight, 0);
+  return { onsets: kept.map((o) => ({ ...o, weight: o.weight / left })), strength: best };
+}
+
+/** The onset that somebody gives, moved into the case: two windows before it, one after. */
+export function givenOnset(view: CaseView, timeMs: number): Onset {
+  const index = Math.max(0, Math.min(Math.max(2, samplesBefore(view, timeMs)), view.length - 1));
+  return { index, timeMs, weight: 1 };
+}
+
+function evenly(n: number): number[] {
+  const first = Math.max(EARLIEST, Math.floor(BASELINE * n));
+  const last = n - 2;
+  const stride = Math.max(1, Math.floor((last - first) / CANDIDATES));
+  const out: number[] = [];
+  for (let i = first; i <= last; i += stride) out.push(i);
+  return out.length > 0 ? out : [Math.max(1, last)];
+}
+
+/** Mean over the clearest few series: split gain says where, deviation says what matters. */
+function strengthOf({ gain, score }: Shifts, weights: readonly number[]): number {
+  const top = new Float64Array(LOUDEST);
+  for (let k = 0; k < score.length; k++) {
+    const v = (gain[k] as number) * (weights[k] as number) * (score[k] as number);
+    if (!(v > (top[0] as number))) continue;
+    let at = 0;
+    for (; at + 1 < LOUDEST && (top[at + 1] as number) < v; at++) top[at] = top[at + 1] as number;
+    top[at] = v;
+  }
+  return top.reduce((p, v) => p + Math.sqrt(v), 0) / LOUDEST;
 }
 
 /** Windows in which anomalies began, most weight first; neighbours count together, the earlier one stands for them. */
@@ -66,55 +113,15 @@ function hinted(view: CaseView): number[] {
   return [...votes.keys()].sort((a, b) => score(b) - score(a) || a - b);
 }
 
-/** Likelihood gain of one step at each window over none, per series and in all (research, section 3). */
-function scan(view: CaseView): { total: Float64Array; gains: (Float64Array | null)[] } {
-  const n = view.length;
-  const total = new Float64Array(n);
-  const z = new Float64Array(n);
-  const from = Math.max(EARLIEST, Math.floor(0.15 * n));
-  const gains = view.series.map((s, k) => {
-    const x = filledOf(view, k);
-    if (!x) return null;
-    const sorted = x.slice().sort();
-    const med = median(sorted);
-    const range = (sorted[n - 1] as number) - (sorted[0] as number);
-    if (range === 0) return null;
-    let sq = 0;
-    for (let i = 0; i < n; i++) {
-      sq += ((x[i] as number) - med) ** 2;
-      sorted[i] = Math.abs((x[i] as number) - med);
-    }
-    const floor = 0.02 * Math.max(Math.abs(med), range);
-    const sigma = Math.max(1.4826 * median(sorted.sort()), 0.3 * Math.sqrt(sq / n), floor);
-    const f = (floor / sigma) ** 2;
-    let [sum, squares] = [0, 0];
-    for (let i = 0; i < n; i++) {
-      z[i] = Math.max(-8, Math.min(8, ((x[i] as number) - med) / sigma));
-      sum += z[i] as number;
-      squares += (z[i] as number) ** 2;
-    }
-    const sst = squares - (sum * sum) / n;
-    const out = new Float64Array(n);
-    let left = 0;
-    for (let i = 1; i < n - 1; i++) {
-      left += z[i - 1] as number;
-      if (i < from) continue;
-      const between = left ** 2 / i + (sum - left) ** 2 / (n - i) - (sum * sum) / n;
-      const g = 0.5 * n * Math.log((sst + n * f) / (Math.max(0, sst - between) + n * f + 1e-9));
-      out[i] = Math.max(0, g);
-      total[i] = (total[i] as number) + WORTH[s.family] * Math.min(50, out[i] as number);
-    }
-    return out;
-  });
-  return { total, gains };
-}
-
-/** Local maxima, highest first. */
-function peaks(total: Float64Array): number[] {
-  const out: number[] = [];
-  for (let i = 1; i < total.length - 1; i++) {
-    const v = total[i] as number;
-    if (v > 0 && v >= (total[i - 1] as number) && v > (total[i + 1] as number)) out.push(i);
-  }
-  return out.sort((a, b) => (total[b] as number) - (total[a] as number) || a - b);
+function around(view: CaseView, hints: readonly number[], grid: readonly number[]): number[] {
+  const chosen = new Set<number>();
+  const last = view.length - 1;
+  for (const h of hints.slice(0, HINTS))
+    for (let i = h - NEAR; i <= h + NEAR; i++) if (i >= EARLIEST && i <= last) chosen.add(i);
+  const totals = totalGains(view, grid, MOST_GAIN);
+  const peaks = grid.map((index, c) => ({ index, c, v: totals[c] as number }));
+  const isPeak = ({ c, v }: { c: number; v: number }) => v >= (totals[c - 1] ?? 0) && v > (totals[c + 1] ?? 0) && v > 0;
+  for (const { index } of peaks.filter(isPeak).sort((a, b) => b.v - a.v || a.index - b.index).slice(0, PEAKS))
+    chosen.add(index);
+  return [...chosen].sort((a, b) => a - b);
 }

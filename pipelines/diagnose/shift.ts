@@ -1,6 +1,12 @@
-/** Robust shift of every series at an onset: section 2 of the ranker research, on the window grid. */
-import type { Family } from "../core/records.ts";
+/**
+ * Robust shift of every series at every candidate onset, and how well a step at each of them explains the series.
+ * Found best on 165 recorded incidents: docs/diagnosis.md.
+ */
+import { medianDeviation, sortedMedian } from "../../models/statistical/sorted.ts";
+import { stepGains } from "../../models/statistical/step-gain.ts";
+import { benignDirection } from "../core/metric-family.ts";
 import type { CaseSeries, CaseView } from "./case-view.ts";
+import { type Filled, fill } from "./filled.ts";
 
 /** A series before and after an onset. `score` in about [0, 50]. */
 export interface Shift {
@@ -14,156 +20,206 @@ export interface Shift {
 }
 
 export const NO_SHIFT: Shift = { before: Number.NaN, after: Number.NaN, peak: Number.NaN, scale: 0, score: 0 };
-/** What comes later may be the recovery. */
-const AFTER_WINDOWS = 40;
-const MIN_BEFORE = 3;
-const CAP = 40;
 
-/** Least spread worth anybody's attention: 2 ms, 2 points of a ratio, 3 % of a core, 4 MiB, one point of a disk. Judgement. */
+/** All series of a case at one onset, in its order. */
+export interface Shifts {
+  readonly score: Float64Array;
+  /** Likelihood gain of a step here over none, natural log. */
+  readonly gain: Float64Array;
+  get(series: number): Shift;
+}
+
+const MIN_BEFORE = 2;
+/** Most that counts: sparse histograms jump five-thousand-fold. */
+const CAP = 40;
+/** Windows of the baseline's own excursions. */
+const STRETCH = 6;
+const FIELDS = 6;
+
+/** Least spread worth anybody's attention where the unit is known: 2 ms, 1 point of a ratio, 3 % of a core, 4 MiB. Judgement. */
 function floorOf({ family, unit, metric }: CaseSeries): number {
   if (family === "latency") return unit === "s" ? 0.002 : unit === "ms" ? 2 : unit === "us" ? 2000 : 1e-12;
-  if (family === "errors") return unit.includes("/s") || metric === "logs.errors" ? 0.2 : 0.01;
-  if (family === "memory") return unit.startsWith("By") ? 4 * 1024 * 1024 : 0.01;
-  if (family === "cpu") return unit === "1" || metric.includes("utilization") ? 0.03 : 1e-12;
-  if (family === "disk" && (unit === "1" || metric.includes("utilization"))) return 0.01;
+  if (family === "errors") return unit.includes("/s") || metric === "logs.errors" ? 0.2 : unit === "1" ? 0.01 : 1e-12;
+  if (family === "memory") return unit.startsWith("By") ? 4 * 1024 * 1024 : unit === "1" ? 0.01 : 1e-12;
+  if (family === "cpu") return unit === "1" ? 0.03 : 1e-12;
+  if (family === "disk" && unit === "1") return 0.01;
   if (family === "silence") return 0.5;
   if (family === "traffic") return unit.includes("/s") ? 0.2 : 1e-12;
   return 1e-12;
 }
 
-const good = (family: Family, metric: string, up: boolean): boolean => {
-  if (/availab|success/i.test(metric)) return up;
-  return (family === "cpu" || family === "memory" || family === "latency" || family === "errors") && !up;
-};
-
-export function median(sorted: Float64Array): number {
-  const n = sorted.length;
-  if (n === 0) return Number.NaN;
-  const m = n >> 1;
-  return n % 2 === 1 ? (sorted[m] as number) : ((sorted[m - 1] as number) + (sorted[m] as number)) / 2;
-}
-
-interface Filled {
-  readonly x: Float64Array;
-  /** Prefix sums of the observed flags. */
-  readonly seen: Uint32Array;
-  readonly range: number;
-}
-
 interface Cache {
   readonly filled: (Filled | null)[];
-  readonly shifts: Map<number, readonly Shift[]>;
+  readonly shifts: Map<number, Shifts>;
 }
 const CACHES = new WeakMap<CaseView, Cache>();
 
 const cacheOf = (view: CaseView): Cache => {
-  const known = CACHES.get(view) ?? { filled: view.series.map((s) => fill(s, view.length)), shifts: new Map() };
+  const known = CACHES.get(view) ?? { filled: view.series.map((s) => fill(s.values, view.length)), shifts: new Map() };
   CACHES.set(view, known);
   return known;
 };
 
-/** Gaps carry the last value on, and the first one back; null for a series that never had one. */
-function fill(s: CaseSeries, n: number): Filled | null {
-  const x = new Float64Array(n);
-  const seen = new Uint32Array(n + 1);
-  let [lo, hi, last, first] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, -1];
-  for (let i = 0; i < n; i++) {
-    const v = s.values[i] as number;
-    seen[i + 1] = seen[i] as number;
-    if (Number.isFinite(v)) {
-      if (first < 0) first = i;
-      seen[i + 1] = (seen[i + 1] as number) + 1;
-      last = v;
-      if (v < lo) lo = v;
-      if (v > hi) hi = v;
+export const shiftsAt = (view: CaseView, onset: number): Shifts => allShifts(view, [onset])[0] as Shifts;
+
+/** Shifts at each onset, kept for the view's life. O(series x (windows log windows + onsets x windows)) at worst. */
+export function allShifts(view: CaseView, onsets: readonly number[]): Shifts[] {
+  const cache = cacheOf(view);
+  const missing = [...new Set(onsets)].filter((i) => !cache.shifts.has(i)).sort((a, b) => a - b);
+  if (missing.length > 0) {
+    const tables = missing.map((i) => new ShiftTable(view.series.length, i));
+    for (const [k, s] of view.series.entries()) {
+      const f = cache.filled[k];
+      if (f && f.range > 0) measure(s, f, missing, tables, k);
+      else if (f) for (const t of tables) t.put(k, f.x[0] as number, f.x[0] as number, f.x[0] as number, 1e-12, 0, 0);
     }
-    x[i] = last;
+    for (const [c, i] of missing.entries()) cache.shifts.set(i, tables[c] as ShiftTable);
   }
-  if (first < 0) return null;
-  for (let i = 0; i < first; i++) x[i] = x[first] as number;
-  return { x, seen, range: hi - lo };
+  return onsets.map((i) => cache.shifts.get(i) as Shifts);
 }
 
-export const filledOf = (view: CaseView, index: number): Float64Array | undefined =>
-  cacheOf(view).filled[index]?.x ?? undefined;
-
-/** One shift a series of the view, in its order. O(series x windows log windows), kept for the view's life. */
-export function shiftsAt(view: CaseView, onset: number): readonly Shift[] {
-  const cache = cacheOf(view);
-  const known = cache.shifts.get(onset);
-  if (known) return known;
-  const out = view.series.map((s, i) => {
-    const f = cache.filled[i];
-    return f ? shiftOf(s, f, onset) : NO_SHIFT;
-  });
-  cache.shifts.set(onset, out);
+/** Step gain at each onset, summed over all series, at most `cap` each. */
+export function totalGains(view: CaseView, onsets: readonly number[], cap: number): Float64Array {
+  const out = new Float64Array(onsets.length);
+  for (const f of cacheOf(view).filled)
+    if (f) for (const [c, g] of stepGains(f.x, f.sorted, onsets).entries()) out[c] = (out[c] as number) + Math.min(cap, g);
   return out;
 }
 
-function shiftOf(s: CaseSeries, { x, seen, range }: Filled, onset: number): Shift {
-  const end = Math.min(x.length, onset + AFTER_WINDOWS);
-  if (onset < MIN_BEFORE || onset >= end) return NO_SHIFT;
-  const seenBefore = seen[onset] as number;
-  if (seenBefore < MIN_BEFORE || seen[end] === seenBefore) return NO_SHIFT;
-  const errors = s.family === "errors";
-  let [sum, sq] = [0, 0];
-  for (let i = 0; i < onset; i++) sum += x[i] as number;
-  const mean = sum / onset;
-  for (let i = 0; i < onset; i++) sq += ((x[i] as number) - mean) ** 2;
-  const sd = Math.sqrt(sq / onset);
-  const sortedA = x.slice(0, onset).sort();
-  const medA = median(sortedA);
-  const b = x.slice(onset, end);
-  const m = b.length;
-  const before = errors ? mean : medA;
-  const after = errors ? b.reduce((p, v) => p + v, 0) / m : median(b.slice().sort());
-  const d = Math.abs(after - before);
-  const floor = floorOf(s);
-  const rough = Math.max(0.5 * sd, 0.03 * Math.abs(before), 0.02 * range, floor);
-  let [most, peak] = [0, after];
-  for (const v of b)
-    if (Math.abs(v - medA) > most) {
-      most = Math.abs(v - medA);
-      peak = v;
-    }
-  if (d < rough && most < 4 * rough) return { before, after, peak, scale: rough, score: 0 };
-  for (let i = 0; i < onset; i++) sortedA[i] = Math.abs((x[i] as number) - before);
-  const mad = 1.4826 * median(sortedA.sort());
-  const unit = Math.abs(before) > 1.5 ? 100 : 1;
-  const scale = errors ? Math.max(mad, sd, 0.002 * unit, floor) : Math.max(mad, rough);
-  const last = x[onset - 1] as number;
-  const dd = 0.2 * d + 0.8 * Math.min(d, Math.abs(after - last));
-  let bm = 0;
-  for (const v of b) bm = Math.max(bm, Math.min(Math.abs(v - medA), Math.abs(v - last)));
-  const wr = excursion(x, onset, Math.min(m, 6), before);
-  const z = Math.min(dd / scale, CAP);
-  const r = Math.min(dd / Math.max(wr, 0.5 * scale), CAP);
-  let score = Math.sqrt(z * r) + 0.2 * Math.min(bm / scale, CAP);
-  if (good(s.family, s.metric, after > before)) score *= 0.7;
-  if (seenBefore / onset < 0.3) score *= 0.3;
-  if (!errors) score *= 0.7 + 0.3 * Math.min(1, Math.log1p(d / (Math.abs(before) + 0.05 * range + 1e-12)));
-  return { before, after, peak, scale, score };
+class ShiftTable implements Shifts {
+  readonly score: Float64Array;
+  readonly gain: Float64Array;
+  readonly onset: number;
+  readonly #fields: Float64Array;
+
+  constructor(series: number, onset: number) {
+    this.onset = onset;
+    this.score = new Float64Array(series);
+    this.gain = new Float64Array(series);
+    this.#fields = new Float64Array(series * FIELDS).fill(Number.NaN);
+  }
+
+  put(k: number, before: number, after: number, peak: number, scale: number, score: number, gain: number): void {
+    this.#fields[k * FIELDS] = before;
+    this.#fields[k * FIELDS + 1] = after;
+    this.#fields[k * FIELDS + 2] = peak;
+    this.#fields[k * FIELDS + 3] = scale;
+    this.score[k] = score;
+    this.gain[k] = gain;
+  }
+
+  get(k: number): Shift {
+    const at = k * FIELDS;
+    const f = this.#fields;
+    if (Number.isNaN(f[at + 3] as number)) return NO_SHIFT;
+    return {
+      before: f[at] as number,
+      after: f[at + 1] as number,
+      peak: f[at + 2] as number,
+      scale: f[at + 3] as number,
+      score: this.score[k] as number,
+    };
+  }
 }
 
-/** How far a stretch as short as the one after the onset strayed from `level` before it. */
+/** One series at all onsets, ascending: both sides are kept sorted while the border moves right. */
+function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: readonly ShiftTable[], k: number): void {
+  const { x, seen, range } = f;
+  const n = x.length;
+  const errors = s.family === "errors";
+  const floor = floorOf(s);
+  const benign = s.family === "disk" ? 0 : benignDirection(s.metric);
+  const gains = stepGains(x, f.sorted, onsets);
+  const left = new Float64Array(n);
+  const right = f.sorted.slice();
+  const centre = sortedMedian(f.sorted, n);
+  const stretches = f.stretches();
+  let total = 0;
+  for (let i = 0; i < n; i++) total += (x[i] as number) - centre;
+  let [at, sum, squares] = [0, 0, 0];
+  let [low, high, starts] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const [c, onset] of onsets.entries()) {
+    const table = tables[c] as ShiftTable;
+    for (; at < Math.min(onset, n); at++) {
+      const v = x[at] as number;
+      insert(left, at, v);
+      remove(right, n - at, v);
+      const d = v - centre;
+      sum += d;
+      squares += d * d;
+    }
+    const m = n - onset;
+    const seenBefore = seen[at] as number;
+    if (onset < MIN_BEFORE || m < 1 || seenBefore < MIN_BEFORE || seen[n] === seenBefore) continue;
+    const mean = sum / onset;
+    const sd = Math.sqrt(Math.max(0, squares / onset - mean * mean));
+    const med = sortedMedian(left, onset);
+    const mad = 1.4826 * medianDeviation(left, onset, med);
+    const before = errors ? mean + centre : med;
+    const after = errors ? (total - sum) / m + centre : sortedMedian(right, m);
+    const last = x[onset - 1] as number;
+    let [bm, most, peak] = [0, -1, after];
+    for (let i = onset; i < n; i++) {
+      const v = x[i] as number;
+      const far = Math.abs(v - med);
+      const near = Math.abs(v - last);
+      if (far > most) [most, peak] = [far, v];
+      if (far < near ? far > bm : near > bm) bm = far < near ? far : near;
+    }
+    let wr = 0;
+    if (m >= STRETCH && onset >= STRETCH) {
+      for (; starts <= onset - STRETCH; starts++) {
+        const w = stretches[starts] as number;
+        if (w < low) low = w;
+        if (w > high) high = w;
+      }
+      wr = Math.max(med - low, high - med);
+    } else wr = excursion(x, onset, Math.min(m, STRETCH), med);
+    const d = Math.abs(after - before);
+    const unit = Math.abs(before) > 1.5 ? 100 : 1;
+    const scale = errors
+      ? Math.max(mad, sd, 0.002 * unit, floor)
+      : Math.max(mad, 0.5 * sd, 0.03 * Math.abs(med), 0.02 * range, floor);
+    // A shift that was there just before the onset is not its effect.
+    const dd = 0.2 * d + 0.8 * Math.min(d, Math.abs(after - last));
+    const z = Math.min(dd / scale, CAP);
+    const r = Math.min(dd / Math.max(wr, 0.5 * scale), CAP);
+    let score = Math.sqrt(z * r) + 0.2 * Math.min(bm / scale, CAP);
+    if (Math.sign(after - before) * benign > 0) score *= 0.7;
+    if (seenBefore / onset < 0.3) score *= 0.3;
+    if (!errors) score *= 0.7 + 0.3 * Math.min(1, Math.log1p(d / (Math.abs(med) + 0.05 * range + 1e-12)));
+    table.put(k, before, after, peak, scale, score, gains[c] as number);
+  }
+}
+
+/** Place of the first value of data[0, n), ascending, that is not below `v`. */
+function placeOf(data: Float64Array, n: number, v: number): number {
+  let [low, high] = [0, n];
+  while (low < high) {
+    const at = (low + high) >> 1;
+    if ((data[at] as number) < v) low = at + 1;
+    else high = at;
+  }
+  return low;
+}
+function insert(data: Float64Array, n: number, v: number): void {
+  const at = placeOf(data, n, v);
+  data.copyWithin(at + 1, at, n);
+  data[at] = v;
+}
+function remove(data: Float64Array, n: number, v: number): void {
+  const at = placeOf(data, n, v);
+  data.copyWithin(at, at + 1, n);
+}
+
+/** How far a stretch of k samples strayed from `level` before the onset. */
 function excursion(x: Float64Array, onset: number, k: number, level: number): number {
-  const starts = onset - k + 1;
-  if (starts <= 0) return 0;
-  const stride = Math.max(1, Math.floor(starts / 30));
   const w = new Float64Array(k);
   let most = 0;
-  for (let i = 0; i < starts; i += stride) {
-    // Insertion sort: k is at most 6.
-    for (let j = 0; j < k; j++) {
-      const v = x[i + j] as number;
-      let at = j;
-      while (at > 0 && (w[at - 1] as number) > v) {
-        w[at] = w[at - 1] as number;
-        at -= 1;
-      }
-      w[at] = v;
-    }
-    most = Math.max(most, Math.abs(median(w) - level));
+  for (let i = 0; i < Math.max(1, onset - k + 1); i++) {
+    const n = Math.min(k, onset - i);
+    for (let j = 0; j < n; j++) w[j] = x[i + j] as number;
+    most = Math.max(most, Math.abs(sortedMedian(w.subarray(0, n).sort(), n) - level));
   }
   return most;
 }

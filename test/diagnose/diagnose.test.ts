@@ -80,7 +80,7 @@ describe("diagnose", () => {
   )("%s alone finds a %s fault, purely, and says nothing of a healthy system", (name, fault) => {
     const ranker = RANKERS.find((r) => r.name === name)!;
     const view = caseOf(make(fault as Fault, "inventory"), 110);
-    const onset = candidateOnsets(view)[0]!.index;
+    const onset = candidateOnsets(view).onsets[0]!;
     const results = ranker.rank(view, onset);
     expect([...results].sort((a, b) => b.score - a.score)[0]?.entity).toBe("inventory");
     expect(results.every((r) => Number.isFinite(r.score) && [...r.for, ...r.against].every((e) => e.text))).toBe(true);

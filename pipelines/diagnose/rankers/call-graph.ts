@@ -20,11 +20,12 @@ const orZero = (v: number): number => (Number.isFinite(v) ? v : 0);
 
 export const callGraph: Ranker = {
   name: NAME,
-  rank(view, onset) {
+  clock: "windows",
+  rank(view, { index: onset }) {
     const shifts = shiftsAt(view, onset);
     const shift = (entity: string, metric: string, peer: string | null = null): Shift => {
       const i = findSeries(view, entity, metric, peer);
-      return i === undefined ? NO_SHIFT : (shifts[i] ?? NO_SHIFT);
+      return i === undefined ? NO_SHIFT : shifts.get(i);
     };
     const board = new Map<string, { score: number; for: Evidence[]; against: Evidence[] }>();
     const say = (entity: string, score: number, text: string, series: string) => {
@@ -99,7 +100,7 @@ export const callGraph: Ranker = {
     }
     function saturated(name: string): boolean {
       return view.series.some((s, i) => {
-        const cpu = s.entity === name && s.family === "cpu" ? shifts[i] : undefined;
+        const cpu = s.entity === name && s.family === "cpu" ? shifts.get(i) : undefined;
         return cpu !== undefined && cpu.score >= FULL && cpu.after > cpu.before;
       });
     }

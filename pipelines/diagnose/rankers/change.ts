@@ -14,7 +14,8 @@ const seconds = (ms: number): string => `${Math.max(0, Math.round(ms / 1000))} s
 
 export const change: Ranker = {
   name: NAME,
-  rank(view, onset) {
+  clock: "windows",
+  rank(view, { index: onset }) {
     const onsetMs = timeAt(view, onset);
     const best = new Map<string, Evidence>();
     for (const c of view.changes) {

@@ -1,6 +1,7 @@
-/** New or bursting warnings and errors; a line that names another entity speaks of that one too. */
+/** Counted lines of a stream: new or bursting warnings and errors; a line that names another entity speaks of that one too. */
 import type { Evidence, LogDigest } from "../../core/records.ts";
 import { type CaseView, timeAt } from "../case-view.ts";
+import { rateContrast } from "../rates.ts";
 import { type Ranker, type RankerResult, spoken } from "./ranker.ts";
 
 const NAME = "logs";
@@ -13,17 +14,14 @@ const FULL = 10;
 /** Who writes a line that names another keeps this much of it. */
 const WRITER_SHARE = 0.35;
 
-/** Two Poisson rates: how surely the second is higher. */
-export function burst(n0: number, t0: number, n1: number, t1: number): number {
-  if (t0 <= 0 || t1 <= 0 || n1 / t1 <= n0 / t0) return 0;
-  const rate = (n0 + n1) / (t0 + t1);
-  const part = (n: number, t: number) => (n > 0 ? n * Math.log(n / (rate * t)) : 0);
-  return Math.sqrt(2 * Math.max(0, part(n0, t0) + part(n1, t1)));
-}
+/** How surely the second rate is higher. */
+const burst = (n0: number, t0: number, n1: number, t1: number): number =>
+  n1 / t1 > n0 / t0 ? rateContrast(n0, t0, n1, t1) : 0;
 
 export const logs: Ranker = {
   name: NAME,
-  rank(view, onset) {
+  clock: "windows",
+  rank(view, { index: onset }) {
     const onsetMs = timeAt(view, onset);
     const counts = new Map<string, { before: number; after: number; digest: LogDigest }>();
     for (const d of view.logs) {

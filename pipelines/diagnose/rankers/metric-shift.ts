@@ -1,19 +1,9 @@
 /** An entity's own series moved: research section 2, with the part its callees explain taken off. */
 import type { Evidence, Family } from "../../core/records.ts";
+import { FAMILY_WEIGHT } from "../family-weight.ts";
 import { shiftsAt } from "../shift.ts";
 import { moved, type Ranker, type RankerResult, spoken } from "./ranker.ts";
 
-const FAMILY_WEIGHT: Readonly<Record<Family, number>> = {
-  cpu: 1,
-  memory: 1,
-  latency: 1,
-  errors: 1,
-  network: 0.5,
-  disk: 0.8,
-  traffic: 0.25,
-  other: 0.25,
-  silence: 0,
-};
 /** Shares of the loudest three families. */
 const TOP = [1, 0.6, 0.25];
 const EXPLAINED = 0.4;
@@ -27,12 +17,13 @@ interface Loudest {
 
 export const metricShift: Ranker = {
   name: "metric-shift",
-  rank(view, onset) {
+  clock: "windows",
+  rank(view, { index: onset }) {
     const shifts = shiftsAt(view, onset);
     const loudest = new Map<string, Map<Family, Loudest>>();
     for (const [i, s] of view.series.entries()) {
       if (s.peer !== null) continue;
-      const score = (shifts[i]?.score ?? 0) * FAMILY_WEIGHT[s.family];
+      const score = (shifts.score[i] as number) * FAMILY_WEIGHT[s.family];
       if (score <= 0) continue;
       const families = loudest.get(s.entity) ?? new Map<Family, Loudest>();
       loudest.set(s.entity, families);
@@ -64,7 +55,7 @@ export const metricShift: Ranker = {
         .filter((f) => f.score >= 1)
         .map((f) => {
           const s = view.series[f.series]!;
-          const shift = shifts[f.series]!;
+          const shift = shifts.get(f.series);
           const text = moved(s, shift);
           return { ranker: "metric-shift", score: Math.log1p(f.score), text, series: `${entity}/${s.name}` };
         });

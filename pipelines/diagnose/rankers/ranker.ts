@@ -1,6 +1,7 @@
 import { formatValue } from "../../core/format.ts";
 import type { Evidence } from "../../core/records.ts";
 import type { CaseSeries, CaseView } from "../case-view.ts";
+import type { Onset } from "../onset.ts";
 import type { Shift } from "../shift.ts";
 
 /** What one source of evidence says of one entity; `score` and its parts add up over rankers by weight. */
@@ -14,8 +15,9 @@ export interface RankerResult {
 /** Pure: the same case and onset give the same results, whatever else was asked before. */
 export interface Ranker {
   readonly name: string;
-  /** `onset`: index of the first window of the fault on the case's grid. */
-  rank(view: CaseView, onset: number): RankerResult[];
+  /** What it reads, and so where its onsets are looked for: the window grid, or the single spans and lines. */
+  readonly clock: "windows" | "events";
+  rank(view: CaseView, onset: Onset): RankerResult[];
 }
 
 /** "NAME went from 3 % to 91 %"; a series whose level stayed but that jumped is told by its peak. */

@@ -18,7 +18,8 @@ const ownSeries = (s: CaseSeries): boolean => !/^(spans|logs|http|rpc|telemetry|
 
 export const silence: Ranker = {
   name: NAME,
-  rank(view, onset) {
+  clock: "windows",
+  rank(view, { index: onset }) {
     const shifts = shiftsAt(view, onset);
     const byEntity = new Map<string, number[]>();
     for (const [i, s] of view.series.entries()) {
@@ -41,7 +42,7 @@ export const silence: Ranker = {
         evidence.push({ ranker: NAME, score: FULL * 0.8 * gone.share, text });
       }
       const paused = findSeries(view, name, "process.paused");
-      if (paused !== undefined && (shifts[paused]?.score ?? 0) >= 3) {
+      if (paused !== undefined && (shifts.score[paused] as number) >= 3) {
         const text = "its process was stopped for a while";
         evidence.push({ ranker: NAME, score: FULL * 0.5, text, series: `${name}/process.paused` });
       }
@@ -103,7 +104,7 @@ function vanished(view: CaseView, series: readonly number[], onset: number): { s
 function callFails(view: CaseView, caller: string, callee: string, onset: number): boolean {
   return ["spans.client.error_ratio", "spans.client.duration"].some((metric) => {
     const i = findSeries(view, caller, metric, callee);
-    const s = i === undefined ? NO_SHIFT : (shiftsAt(view, onset)[i] ?? NO_SHIFT);
+    const s = i === undefined ? NO_SHIFT : shiftsAt(view, onset).get(i);
     return s.score >= 2 && s.after > s.before;
   });
 }

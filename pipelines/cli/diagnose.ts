@@ -1,0 +1,93 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { formatTime, percent } from "../core/format.ts";
+import { PipelineError } from "../core/errors.ts";
+import { type CaseAnswer, diagnoseCase } from "../run/diagnose/diagnose-case.ts";
+
+interface Options {
+  readonly case?: string;
+  readonly cases?: string;
+  readonly onset?: number;
+  readonly ignoreOnset?: boolean;
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+function epochMs(text: string): number {
+  const v = Number(text);
+  if (text.trim() === "" || !Number.isFinite(v)) throw new InvalidArgumentError("give milliseconds since 1970");
+  return v;
+}
+
+export function diagnoseCommand(): Command {
+  return new Command("diagnose")
+    .description("Rank the likely causes of a recorded incident: a folder with metrics.csv, traces.csv, logs.csv, topology.json.")
+    .option("--case <dir>", "folder of one incident; each file may be .gz, all but one may be missing")
+    .option("--cases <dir>", "folder of such folders: one output file each, <name>.json")
+    .option("--onset <ms>", "when it began, ms since 1970; overrides onset.json", epochMs)
+    .option("--ignore-onset", "do not believe onset.json")
+    .option("--output <path>", "JSON file, or with --cases a folder; without it a summary is printed")
+    .option("--json", "print the answer as JSON")
+    .action(async (options: Options) => {
+      const usage = (detail: string) => new PipelineError("CONFIG_INVALID", "diagnose", { detail });
+      if ((options.case === undefined) === (options.cases === undefined)) throw usage("give either --case or --cases");
+      const how = { onsetMs: options.onset ?? null, ignoreOnset: options.ignoreOnset ?? false };
+      if (options.onset !== undefined && options.ignoreOnset) throw usage("--onset and --ignore-onset contradict");
+      if (options.case !== undefined) {
+        const answer = await diagnoseCase(options.case, how);
+        if (options.output !== undefined) await write(options.output, answer);
+        if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
+        else if (options.output === undefined) process.stdout.write(summary(answer));
+        return;
+      }
+      if (options.output === undefined) throw usage("--cases needs --output, a folder");
+      await every(options.cases as string, options.output, how);
+    });
+}
+
+/** One that can't be read is told and does not stop the others. */
+async function every(dir: string, output: string, how: { onsetMs: number | null; ignoreOnset: boolean }) {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((cause) => {
+    throw new PipelineError("SOURCE_UNREADABLE", dir, { detail: (cause as Error).message, cause });
+  });
+  const names = entries
+    .filter((e) => e.isDirectory() || e.isSymbolicLink())
+    .map((e) => e.name)
+    .sort();
+  if (names.length === 0) throw new PipelineError("SOURCE_UNREADABLE", dir, { detail: "no folder in it" });
+  let failed = 0;
+  for (const [i, name] of names.entries()) {
+    if (process.stderr.isTTY) process.stderr.write(`\r${i + 1}/${names.length} ${name}\u001b[K`);
+    try {
+      await write(join(output, `${name}.json`), await diagnoseCase(join(dir, name), how));
+    } catch (error) {
+      if (!(error instanceof PipelineError)) throw error;
+      failed += 1;
+      process.stderr.write(`${error.message}\n`);
+    }
+  }
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  if (failed > 0) process.exitCode = 1;
+}
+
+async function write(path: string, answer: CaseAnswer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(answer, null, 1)}\n`);
+}
+
+function summary(a: CaseAnswer): string {
+  const lines = [
+    a.headline,
+    `since ${formatTime(a.onsetRangeMs[0])} to ${formatTime(a.onsetRangeMs[1])} UTC; confidence ${percent(a.confidence)}${a.inconclusive ? ", inconclusive" : ""}`,
+    "",
+  ];
+  for (const [i, s] of a.services.slice(0, 5).entries()) {
+    lines.push(`${i + 1}. ${s.name}  ${percent(s.confidence)}  score ${s.score}`);
+    for (const e of s.evidence.slice(0, 4)) lines.push(`   + ${e.text}`);
+    for (const e of s.against.slice(0, 2)) lines.push(`   - ${e.text}`);
+  }
+  if (a.metrics.length > 0) lines.push("", `metrics: ${a.metrics.slice(0, 5).map((m) => m.name).join(", ")}`);
+  for (const m of a.missing) lines.push(`missing: ${m}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,20 @@
+/** Scores to shares of belief, calibrated on recorded incidents: `npm run eval -- rca` prints the reliability diagram. */
+
+/** Sharpness of the softmax; both stay the same when fitted with any one system left out. */
+const KAPPA_GIVEN = 2.25;
+const KAPPA_UNKNOWN = 1.75;
+/** The most that may be claimed while the onset is only estimated. */
+const MOST_UNKNOWN = 0.9;
+const MOST_GIVEN = 0.98;
+/** Below this share of belief, or this score, the answer is "inconclusive". */
+export const LEAST_CONFIDENCE = 0.4;
+export const LEAST_SCORE = 1;
+
+/** `scores` in descending order; shares in [0, 1], the sum at most 1. */
+export function beliefs(scores: readonly number[], { given }: { given: boolean }): number[] {
+  const best = scores[0] ?? 0;
+  const weights = scores.map((s) => Math.exp((given ? KAPPA_GIVEN : KAPPA_UNKNOWN) * (s - best)));
+  const sum = weights.reduce((p, v) => p + v, 0);
+  const most = given ? MOST_GIVEN : MOST_UNKNOWN;
+  return weights.map((w) => Math.min(most, w / sum));
+}

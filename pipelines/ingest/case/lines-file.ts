@@ -1,0 +1,88 @@
+/** `logs.csv` to a line table: templates are kept, lines are only counted. */
+import type { LineTable } from "../../core/case-events.ts";
+import { columnsOf } from "./columns.ts";
+import { csvRecords } from "./csv-records.ts";
+import { timeMsOf } from "./times.ts";
+
+const COLUMNS = ["time_ms", "service", "trace", "level", "message"] as const;
+/** OpenTelemetry severity numbers. */
+const LEVELS: readonly (readonly [RegExp, number])[] = [
+  [/^(fatal|crit|critical|emerg|emergency|alert|panic)/i, 21],
+  [/^(err|error|severe)/i, 17],
+  [/^warn/i, 13],
+  [/^(info|notice)/i, 9],
+  [/^(debug|fine)/i, 5],
+  [/^trace/i, 1],
+];
+const severityOf = (level: string): number => LEVELS.find(([pattern]) => pattern.test(level))?.[1] ?? 0;
+const SAMPLE = 200;
+
+/**
+ * Memory: at most `maxTemplates` templates, what comes beyond counts as its service's `<other>`, and 12 bytes a line up
+ * to `maxLines`; lines beyond that are left out.
+ * @throws PipelineError as `csvRecords`, and DECODE_BAD_FIELD when a column is missing
+ */
+export async function readLines(
+  path: string,
+  templateOf: (message: string) => string,
+  { maxLines = 2_000_000, maxTemplates = 20_000 } = {},
+): Promise<{ readonly lines: LineTable; readonly rejected: number; readonly left: number }> {
+  let at: Record<(typeof COLUMNS)[number], number> | undefined;
+  const templates = new Map<
+    string,
+    { index: number; entity: string; text: string; severity: number; sample: string }
+  >();
+  const timeMs: number[] = [];
+  const template: number[] = [];
+  let rejected = 0;
+  let left = 0;
+  for await (const records of csvRecords(path)) {
+    for (const cells of records) {
+      if (!at) {
+        at = columnsOf(cells, COLUMNS, path, ["trace", "level"]);
+        continue;
+      }
+      const time = timeMsOf(cells[at.time_ms]);
+      const entity = cells[at.service] ?? "";
+      if (!Number.isFinite(time) || entity === "") {
+        rejected += 1;
+        continue;
+      }
+      if (timeMs.length >= maxLines) {
+        left += 1;
+        continue;
+      }
+      const message = cells[at.message] ?? "";
+      const severity = severityOf(cells[at.level] ?? "");
+      let text = templateOf(message);
+      if (templates.size >= maxTemplates && !templates.has(`${entity}\u0000${text}`)) text = "<other>";
+      const key = `${entity}\u0000${text}`;
+      const known = templates.get(key) ?? {
+        index: templates.size,
+        entity,
+        text,
+        severity,
+        sample: message.slice(0, SAMPLE),
+      };
+      known.severity = Math.max(known.severity, severity);
+      templates.set(key, known);
+      timeMs.push(time);
+      template.push(known.index);
+    }
+  }
+  return {
+    lines: {
+      length: timeMs.length,
+      timeMs: Float64Array.from(timeMs),
+      template: Int32Array.from(template),
+      templates: [...templates.values()].map(({ entity, text, severity, sample }) => ({
+        entity,
+        text,
+        severity,
+        sample,
+      })),
+    },
+    rejected,
+    left,
+  };
+}
