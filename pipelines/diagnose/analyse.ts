@@ -36,6 +36,10 @@ const GIVEN_SHARE = 0.5;
 /** A series counts by its own shift, and much more by whose it is. */
 const OWNER = 2.5;
 const OWN_GAP = 0.5;
+/** Among the series of one owner, those that move with everybody's work come later. */
+const PRIOR = 0.5;
+/** A slow or failing service whose CPU moved as much: the CPU is the cause, the slowness its effect. */
+const EXPLAINED = 0.75;
 const EVIDENCE_EACH = 8;
 
 export function analyse(input: CaseView, { rankers = RANKERS }: { rankers?: readonly Ranker[] } = {}): Analysis {
@@ -74,11 +78,18 @@ function rankSeries(view: CaseView, onsets: readonly Onset[], opinions: readonly
     for (let k = 0; k < shifts.length; k++)
       shifts[k] = (shifts[k] as number) + (onsets[c] as Onset).weight * (table.score[k] as number);
   const byName = new Map(opinions.map((o) => [o.name, o]));
+  const cpu = new Map<string, number>();
+  for (const [k, s] of view.series.entries())
+    if (s.family === "cpu") cpu.set(s.entity, Math.max(cpu.get(s.entity) ?? 0, shifts[k] as number));
   return shifts.map((v, k) => {
     const s = view.series[k]!;
     const owner = byName.get(s.entity);
     const gap = s.family === "latency" ? (owner?.parts["edge-gap"] ?? 0) : 0;
-    return Math.log1p(v * FAMILY_WEIGHT[s.family]) + OWNER * (owner?.score ?? 0) + OWN_GAP * gap;
+    const weight = FAMILY_WEIGHT[s.family];
+    const felt = s.family === "latency" || s.family === "errors";
+    const explained = felt ? Math.min(1, (cpu.get(s.entity) ?? 0) / Math.max(v, 1e-9)) : 0;
+    const own = Math.log1p(v * weight) + PRIOR * Math.log(weight + 0.01) - EXPLAINED * explained;
+    return own + OWNER * (owner?.score ?? 0) + OWN_GAP * gap;
   });
 }
 
