@@ -1,13 +1,16 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { formatTime, percent } from "../core/format.ts";
 import { PipelineError } from "../core/errors.ts";
+import { formatTime, percent } from "../core/format.ts";
+import { diagnoseAlerts } from "../run/diagnose/diagnose-alerts.ts";
 import { type CaseAnswer, diagnoseCase } from "../run/diagnose/diagnose-case.ts";
 
 interface Options {
   readonly case?: string;
   readonly cases?: string;
+  readonly alerts?: string;
+  readonly past: readonly string[];
   readonly onset?: number;
   readonly ignoreOnset?: boolean;
   readonly output?: string;
@@ -22,16 +25,32 @@ function epochMs(text: string): number {
 
 export function diagnoseCommand(): Command {
   return new Command("diagnose")
-    .description("Rank the likely causes of a recorded incident: a folder with metrics.csv, traces.csv, logs.csv, topology.json.")
+    .description(
+      "Rank the likely causes of a recorded incident: a folder with metrics.csv, traces.csv, logs.csv, topology.json.",
+    )
     .option("--case <dir>", "folder of one incident; each file may be .gz, all but one may be missing")
     .option("--cases <dir>", "folder of such folders: one output file each, <name>.json")
+    .option("--alerts <file>", "alert storms, JSON: each is ranked by how rare its alerts are in all the others")
+    .option(
+      "--past <file>",
+      "with --alerts: more past storms of the same system; may be repeated",
+      (v, all: string[]) => [...all, v],
+      [],
+    )
     .option("--onset <ms>", "when it began, ms since 1970; overrides onset.json", epochMs)
     .option("--ignore-onset", "do not believe onset.json")
     .option("--output <path>", "JSON file, or with --cases a folder; without it a summary is printed")
     .option("--json", "print the answer as JSON")
     .action(async (options: Options) => {
       const usage = (detail: string) => new PipelineError("CONFIG_INVALID", "diagnose", { detail });
-      if ((options.case === undefined) === (options.cases === undefined)) throw usage("give either --case or --cases");
+      if ([options.case, options.cases, options.alerts].filter((o) => o !== undefined).length !== 1)
+        throw usage("give one of --case, --cases and --alerts");
+      if (options.alerts !== undefined) {
+        const answers = await diagnoseAlerts(options.alerts, options.past);
+        if (options.output === undefined) process.stdout.write(`${JSON.stringify(answers)}\n`);
+        else await write(options.output, answers);
+        return;
+      }
       const how = { onsetMs: options.onset ?? null, ignoreOnset: options.ignoreOnset ?? false };
       if (options.onset !== undefined && options.ignoreOnset) throw usage("--onset and --ignore-onset contradict");
       if (options.case !== undefined) {
@@ -71,7 +90,7 @@ async function every(dir: string, output: string, how: { onsetMs: number | null;
   if (failed > 0) process.exitCode = 1;
 }
 
-async function write(path: string, answer: CaseAnswer): Promise<void> {
+async function write(path: string, answer: unknown): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, `${JSON.stringify(answer, null, 1)}\n`);
 }
@@ -87,7 +106,14 @@ function summary(a: CaseAnswer): string {
     for (const e of s.evidence.slice(0, 4)) lines.push(`   + ${e.text}`);
     for (const e of s.against.slice(0, 2)) lines.push(`   - ${e.text}`);
   }
-  if (a.metrics.length > 0) lines.push("", `metrics: ${a.metrics.slice(0, 5).map((m) => m.name).join(", ")}`);
+  if (a.metrics.length > 0)
+    lines.push(
+      "",
+      `metrics: ${a.metrics
+        .slice(0, 5)
+        .map((m) => m.name)
+        .join(", ")}`,
+    );
   for (const m of a.missing) lines.push(`missing: ${m}`);
   return `${lines.join("\n")}\n`;
 }

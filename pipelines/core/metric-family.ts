@@ -9,7 +9,10 @@ const RULES: readonly (readonly [RegExp, Family])[] = [
   [/pressure/, "other"],
   [/cpu|load_average|(^|[._-])load(1|5|15)m?$/, "cpu"],
   [/mem|heap|rss/, "memory"],
-  [/(^|[._-])lat($|[._-])|latenc|duration|delay|response_time|self_time|elapsed|wait|(^|[._-])m?rt($|[._-])/, "latency"],
+  [
+    /(^|[._-])lat($|[._-])|latenc|duration|delay|response_time|self_time|elapsed|wait|(^|[._-])m?rt($|[._-])/,
+    "latency",
+  ],
   [/disk|filesystem|fs_|iops|inode|syscall/, "disk"],
   [/availab|success|(^|[._-])[sr]r$/, "errors"],
   [/net|socket|packet|tcp|udp/, "network"],

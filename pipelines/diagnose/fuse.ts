@@ -101,8 +101,7 @@ function weightsFor(view: CaseView): (ranker: string) => number {
     Boolean(view.spans || view.lines) ||
     view.logs.length > 0 ||
     view.series.some((s) => s.metric.startsWith("spans.") || s.metric.startsWith("logs."));
-  return (name) =>
-    (RANKER_WEIGHT[name] ?? 1) * (name === "metric-shift" && others ? METRICS_AMONG_OTHERS : 1);
+  return (name) => (RANKER_WEIGHT[name] ?? 1) * (name === "metric-shift" && others ? METRICS_AMONG_OTHERS : 1);
 }
 
 export const round = (v: number): number => Math.round(v * 1000) / 1000;

@@ -121,7 +121,10 @@ function around(view: CaseView, hints: readonly number[], grid: readonly number[
   const totals = totalGains(view, grid, MOST_GAIN);
   const peaks = grid.map((index, c) => ({ index, c, v: totals[c] as number }));
   const isPeak = ({ c, v }: { c: number; v: number }) => v >= (totals[c - 1] ?? 0) && v > (totals[c + 1] ?? 0) && v > 0;
-  for (const { index } of peaks.filter(isPeak).sort((a, b) => b.v - a.v || a.index - b.index).slice(0, PEAKS))
+  for (const { index } of peaks
+    .filter(isPeak)
+    .sort((a, b) => b.v - a.v || a.index - b.index)
+    .slice(0, PEAKS))
     chosen.add(index);
   return [...chosen].sort((a, b) => a - b);
 }

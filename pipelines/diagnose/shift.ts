@@ -82,7 +82,8 @@ export function allShifts(view: CaseView, onsets: readonly number[]): Shifts[] {
 export function totalGains(view: CaseView, onsets: readonly number[], cap: number): Float64Array {
   const out = new Float64Array(onsets.length);
   for (const f of cacheOf(view).filled)
-    if (f) for (const [c, g] of stepGains(f.x, f.sorted, onsets).entries()) out[c] = (out[c] as number) + Math.min(cap, g);
+    if (f)
+      for (const [c, g] of stepGains(f.x, f.sorted, onsets).entries()) out[c] = (out[c] as number) + Math.min(cap, g);
   return out;
 }
 

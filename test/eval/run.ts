@@ -1,5 +1,7 @@
 /** `npm run eval -- <name> [options]`: accuracy on the recorded data, beside the figures of the peers. */
-const EVALUATIONS: Readonly<Record<string, { about: string; load: () => Promise<{ main(args: string[]): Promise<number> }> }>> = {
+const EVALUATIONS: Readonly<
+  Record<string, { about: string; load: () => Promise<{ main(args: string[]): Promise<number> }> }>
+> = {
   rca: { about: "root causes of recorded incidents", load: () => import("./rca/main.ts") },
 };
 

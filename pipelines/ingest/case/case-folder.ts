@@ -35,7 +35,13 @@ export async function readCaseFolder(
 ): Promise<CaseFolder> {
   const found = async (name: string): Promise<string | null> => {
     for (const path of [join(dir, name), join(dir, `${name}.gz`)])
-      if (await stat(path).then((s) => s.isFile(), () => false)) return path;
+      if (
+        await stat(path).then(
+          (s) => s.isFile(),
+          () => false,
+        )
+      )
+        return path;
     return null;
   };
   const [metricsPath, spansPath, linesPath] = await Promise.all(["metrics.csv", "traces.csv", "logs.csv"].map(found));

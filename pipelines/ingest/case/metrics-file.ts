@@ -46,9 +46,12 @@ export async function readMetrics(
     for (const cells of records) {
       if (time < 0) {
         names = cells.map((n) => n.trim());
-        time = Math.max(0, names.findIndex((n) => TIME.test(n)));
-        const seen = new Set<string>();
-        used = names.flatMap((n, i) => (i === time || n === "" || seen.has(n) ? [] : (seen.add(n), [i])));
+        time = Math.max(
+          0,
+          names.findIndex((n) => TIME.test(n)),
+        );
+        const first = new Map(names.map((n, i) => [n, i] as const).reverse());
+        used = names.flatMap((n, i) => (i === time || n === "" || first.get(n) !== i ? [] : [i]));
         limit = Math.max(8, Math.min(maxRows, Math.floor(maxCells / Math.max(1, used.length))));
         continue;
       }
@@ -87,8 +90,7 @@ function inOrder(rows: Row[]): Row[] {
   for (const row of sorted) {
     const last = out.at(-1);
     if (last?.timeMs !== row.timeMs) out.push(row);
-    else
-      for (const [k, v] of row.values.entries()) if (Number.isFinite(v)) last.values[k] = v;
+    else for (const [k, v] of row.values.entries()) if (Number.isFinite(v)) last.values[k] = v;
   }
   return out;
 }

@@ -1,8 +1,8 @@
 /** `diagnose` over a folder of files: the same diagnosis as the stream's, with all ranks. */
 import type { Evidence } from "../../core/records.ts";
-import { analyse } from "../../diagnose/analyse.ts";
+import { type Analysis, analyse } from "../../diagnose/analyse.ts";
 import { explain } from "../../diagnose/diagnose.ts";
-import { readCaseFolder } from "../../ingest/case/case-folder.ts";
+import { type CaseFolder, readCaseFolder } from "../../ingest/case/case-folder.ts";
 import { caseViewOf } from "./case-view-of.ts";
 import { maskedTemplate } from "./log-template.ts";
 
@@ -40,8 +40,17 @@ export async function diagnoseCase(
   { onsetMs = null, ignoreOnset = false }: DiagnoseCaseOptions = {},
 ): Promise<CaseAnswer> {
   const folder = await readCaseFolder(dir, { templateOf: maskedTemplate, onset: !ignoreOnset && onsetMs === null });
-  const view = caseViewOf(folder);
-  const analysis = analyse({ ...view, givenOnsetMs: ignoreOnset ? null : (onsetMs ?? folder.onsetMs) });
+  return answerOf(folder, analyseFolder(folder, { onsetMs, ignoreOnset }));
+}
+
+export function analyseFolder(
+  folder: CaseFolder,
+  { onsetMs = null, ignoreOnset = false }: DiagnoseCaseOptions = {},
+): Analysis {
+  return analyse({ ...caseViewOf(folder), givenOnsetMs: ignoreOnset ? null : (onsetMs ?? folder.onsetMs) });
+}
+
+export function answerOf(folder: CaseFolder, analysis: Analysis): CaseAnswer {
   const diagnosis = explain(analysis, { maxSuspects: analysis.entities.length });
   const paths = new Map(diagnosis.suspects.map((s) => [s.name, s.path]));
   return {

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Truth } from "./measure.ts";
 
-export const DATA = resolve(process.env.FAULTWRIGHT_DATA ?? join(import.meta.dirname, "../../../../shared/data"), "rca");
+export const DATA = resolve(
+  process.env.FAULTWRIGHT_DATA ?? join(import.meta.dirname, "../../../../shared/data"),
+  "rca",
+);
 
 export interface Recorded {
   readonly truth: Truth;
@@ -18,7 +21,9 @@ const FILES = /^(metrics\.csv|traces\.csv|logs\.csv|topology\.json)(\.gz)?$/;
 export async function withCases<T>(only: string, work: (cases: readonly Recorded[]) => Promise<T>): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), "faultwright-rca-"));
   try {
-    const ids = readdirSync(join(DATA, "cases")).filter((id) => id.startsWith(only)).sort();
+    const ids = readdirSync(join(DATA, "cases"))
+      .filter((id) => id.startsWith(only))
+      .sort();
     const cases = ids.map((id, i) => {
       const from = join(DATA, "cases", id);
       const dir = join(home, `case-${String(i).padStart(3, "0")}`);
