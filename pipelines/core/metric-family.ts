@@ -4,7 +4,8 @@ import type { Direction, Family } from "./records.ts";
 const RULES: readonly (readonly [RegExp, Family])[] = [
   [/^telemetry\.age$/, "silence"],
   [/^process\.paused$/, "silence"],
-  [/cache|mem\w*_fail|page_?fault|shmem|inactive|paging|threads|open_file|uptime|schedstat|sockstat/, "other"],
+  [/cache|page_?fault|shmem|inactive|paging|threads|open_file|uptime|schedstat|sockstat/, "other"],
+  [/mem\w*_fail/, "memory"],
   [/error|fail|reject|drop|exception|status_code|5xx/, "errors"],
   [/pressure/, "other"],
   [/cpu|load_average|(^|[._-])load(1|5|15)m?$/, "cpu"],

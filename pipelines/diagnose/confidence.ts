@@ -9,6 +9,10 @@ const MOST_GIVEN = 0.98;
 /** Below this share of belief, or this score, the answer is "inconclusive". */
 export const LEAST_CONFIDENCE = 0.4;
 export const LEAST_SCORE = 1;
+/** Quiet recordings have a median strength of 6.5, faults one of 27; right answers below this are rare. */
+export const LEAST_STRENGTH = 7;
+/** Samples before the onset without which there is nothing to compare with. */
+export const LEAST_BASELINE = 3;
 
 /** `scores` in descending order; shares in [0, 1], the sum at most 1. */
 export function beliefs(scores: readonly number[], { given }: { given: boolean }): number[] {

@@ -2,8 +2,8 @@
 import { formatTime, list } from "../core/format.ts";
 import type { Diagnosis, EvidenceChart, Suspect } from "../core/records.ts";
 import { type Analysis, analyse } from "./analyse.ts";
-import { type CaseView, timeAt, until } from "./case-view.ts";
-import { LEAST_CONFIDENCE, LEAST_SCORE } from "./confidence.ts";
+import { type CaseView, samplesBefore, timeAt, until } from "./case-view.ts";
+import { LEAST_BASELINE, LEAST_CONFIDENCE, LEAST_SCORE, LEAST_STRENGTH } from "./confidence.ts";
 import { round } from "./fuse.ts";
 import { headline } from "./headline.ts";
 import { pathTo, waysTo } from "./paths.ts";
@@ -38,7 +38,7 @@ export function diagnose(input: CaseView, { rankers, maxSuspects = 10 }: Diagnos
 
 /** An analysis in words, charts and paths. */
 export function explain(
-  { view, onsets, entities }: Analysis,
+  { view, onsets, strength, entities }: Analysis,
   { maxSuspects = 10, starts = [] }: { maxSuspects?: number; starts?: readonly number[] } = {},
 ): Diagnosis {
   const best = onsets[0];
@@ -64,7 +64,14 @@ export function explain(
       path: pathTo(name, symptomatic, view.edges),
     }));
   const first = suspects[0];
-  const inconclusive = !first || first.confidence < LEAST_CONFIDENCE || first.score < LEAST_SCORE;
+  const noBaseline = !recordedBefore(view);
+  if (noBaseline) missing.push("no baseline: next to nothing was recorded before it began");
+  // Where anomalies, spans or lines speak, the strength of the metrics alone decides nothing.
+  const quiet = view.anomalies.length === 0 && !view.spans && !view.lines && strength < LEAST_STRENGTH;
+  if (quiet) missing.push("no clear change: nothing stands out from what the metrics do anyway");
+  if (entities.length === 1) missing.push("only one service: nobody to compare it with");
+  const inconclusive =
+    !first || quiet || noBaseline || first.confidence < LEAST_CONFIDENCE || first.score < LEAST_SCORE;
   const affected = first
     ? [...waysTo(first.name, view.edges).keys()].filter((e) => e !== first.name && symptomatic.has(e)).sort()
     : [];
@@ -90,6 +97,13 @@ export function explain(
     changes: view.changes.slice(-CHANGES),
     missing,
   };
+}
+
+/** False when an onset is given before which neither samples nor events were recorded. */
+function recordedBefore(view: CaseView): boolean {
+  const { givenOnsetMs = null, spans, lines } = view;
+  if (givenOnsetMs === null || samplesBefore(view, givenOnsetMs) >= LEAST_BASELINE) return true;
+  return [spans?.startMs, lines?.timeMs].some((times) => times?.some((t) => t < givenOnsetMs));
 }
 
 /** Entities that users could complain about: open anomalies, or else a clear shift of a symptom. */
@@ -161,7 +175,7 @@ function missingFrom(view: CaseView, onset: number): string[] {
   if (view.length === 0) return ["no windows: nothing was recorded"];
   const has = (test: (metric: string) => boolean) => view.series.some((s) => test(s.metric));
   if (view.edges.length === 0) out.push("no traces: who calls whom is not known");
-  if (view.logs.length === 0 && !has((m) => m.startsWith("logs."))) out.push("no logs");
+  if (view.logs.length === 0 && !view.lines && !has((m) => m.startsWith("logs."))) out.push("no logs");
   if (!has((m) => !/^(spans|logs|telemetry)\./.test(m))) out.push("no metrics");
   if (onset < SHORT_HISTORY) out.push(`short history: ${onset} windows before it began`);
   if (view.length - onset < 3) out.push(`only ${view.length - onset} windows since it began`);

@@ -14,6 +14,8 @@ export interface Story {
   readonly affected: readonly string[];
 }
 
+/** Single calls and lines say more exactly what is wrong than any series. */
+const EVENT_RANKERS: ReadonlySet<string> = new Set(["edge-gap", "self-time", "span-structure", "log-rate"]);
 const FAILING = 0.02;
 const CLEAR = 3;
 
@@ -45,6 +47,9 @@ export function headline(view: CaseView, { suspect, onset, onsetMs, affected }: 
     const text = `its own work takes ${formatDuration(self.after)} instead of ${formatDuration(self.before)}`;
     return `${name} has been slow ${since}${after}: ${text}${waiting}${also}`;
   }
+  const loudestEvidence = suspect.for[0];
+  if (loudestEvidence && EVENT_RANKERS.has(loudestEvidence.ranker))
+    return `${name} has been in trouble ${since}${after}: ${loudestEvidence.text}${waiting}`;
   if (resource) return `${name} has been in trouble ${since}${after}: its ${resource.text}${waiting}`;
   const other = loudest(view, name, onset, ["errors", "latency", "traffic", "network", "other"]);
   if (other) return `${name} has behaved unusually ${since}${after}: its ${other.text}${waiting}`;

@@ -6,9 +6,11 @@ export interface SpanStats {
   readonly spans: SpanTable;
   /** Slots of spans whose parent belongs to another owner. */
   readonly crossings: Int32Array;
+  /** Those of them whose parent is the caller's client span: a parent that serves a request itself works besides waiting. */
+  readonly calls: Int32Array;
   /** Duration less the children's, us, at least 0. */
   readonly selfUs: Float64Array;
-  /** 1 for operations that ever have a child at another owner. */
+  /** 1 for operations of client spans: their own time is the way to the callee. */
   readonly calling: Uint8Array;
   /** Slots of roots and of crossings: the requests an owner serves. */
   readonly entries: Int32Array;
@@ -23,6 +25,7 @@ export function spanStats(spans: SpanTable): SpanStats {
   const children = new Float64Array(length);
   const calling = new Uint8Array(spans.operations.length);
   const crossings: number[] = [];
+  const calls: number[] = [];
   const entries: number[] = [];
   for (let i = 0; i < length; i++) {
     const p = parent[i] as number;
@@ -34,11 +37,15 @@ export function spanStats(spans: SpanTable): SpanStats {
     if (owner[p] === owner[i]) continue;
     crossings.push(i);
     entries.push(i);
+    const above = parent[p] as number;
+    if (above < 0 || owner[above] !== owner[p]) continue;
+    calls.push(i);
     calling[operation[p] as number] = 1;
   }
   const stats: SpanStats = {
     spans,
     crossings: Int32Array.from(crossings),
+    calls: Int32Array.from(calls),
     selfUs: children.map((c, i) => Math.max(0, (durationUs[i] as number) - c)),
     calling,
     entries: Int32Array.from(entries),

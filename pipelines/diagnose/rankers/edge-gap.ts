@@ -29,12 +29,12 @@ export const edgeGap: Ranker = {
   clock: "events",
   rank({ spans }, { timeMs }) {
     if (!spans) return [];
-    const { crossings } = spanStats(spans);
+    const { calls } = spanStats(spans);
     const gapOf = (i: number) =>
       Math.max(0, (spans.durationUs[spans.parent[i] as number] as number) - (spans.durationUs[i] as number));
-    const usual = Math.log(medianOf(Float64Array.from(crossings, gapOf)) + SOFT_US);
+    const usual = Math.log(medianOf(Float64Array.from(calls, gapOf)) + SOFT_US);
     const edges = new Map<number, Edge>();
-    for (const i of crossings) {
+    for (const i of calls) {
       const caller = spans.owner[spans.parent[i] as number] as number;
       const callee = spans.owner[i] as number;
       const key = caller * spans.owners.length + callee;

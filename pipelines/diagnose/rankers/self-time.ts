@@ -1,4 +1,4 @@
-/** Operations whose own work, children taken off, takes another time than before. Only those that never call others: for a caller, waiting looks like work. */
+/** Operations whose own work, children taken off, takes another time than before. Client spans are left to `edge-gap`: their time is the way to the callee. */
 import { formatDuration } from "../../core/format.ts";
 import type { Evidence } from "../../core/records.ts";
 import { medianOf, spanStats } from "../span-stats.ts";

@@ -11,12 +11,23 @@ function named(column: string): { entity: string; metric: string } {
   return at <= 0 ? { entity: column, metric: "" } : { entity: column.slice(0, at), metric: column.slice(at + 1) };
 }
 
-/** Series keep their whole column as their name. Entities are those of metrics, traces and logs; a topology may know more. */
+/** The column that a series came from. */
+export const columnOf = ({ entity, metric }: CaseSeries): string => (metric === "" ? entity : `${entity}_${metric}`);
+
+/** Entities are those of metrics, traces and logs; a topology may know more. */
 export function caseViewOf(folder: CaseFolder): CaseView {
   const { metrics, spans, lines } = folder;
   const series: CaseSeries[] = metrics.columns.map(({ name, values }) => {
     const { entity, metric } = named(name);
-    return { entity, name, metric, unit: "", family: familyOf(metric), peer: null, values };
+    return {
+      entity,
+      name: metric === "" ? name : metric,
+      metric,
+      unit: "",
+      family: familyOf(metric),
+      peer: null,
+      values,
+    };
   });
   const names = new Set([
     ...series.map((s) => s.entity),

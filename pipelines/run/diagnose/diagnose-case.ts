@@ -3,7 +3,7 @@ import type { Evidence } from "../../core/records.ts";
 import { type Analysis, analyse } from "../../diagnose/analyse.ts";
 import { explain } from "../../diagnose/diagnose.ts";
 import { type CaseFolder, readCaseFolder } from "../../ingest/case/case-folder.ts";
-import { caseViewOf } from "./case-view-of.ts";
+import { caseViewOf, columnOf } from "./case-view-of.ts";
 import { maskedTemplate } from "./log-template.ts";
 
 export interface CaseAnswer {
@@ -69,7 +69,7 @@ export function answerOf(folder: CaseFolder, analysis: Analysis): CaseAnswer {
       path: paths.get(e.name) ?? [e.name],
     })),
     metrics: analysis.series.map(({ series, score }) => ({
-      name: analysis.view.series[series]!.name,
+      name: columnOf(analysis.view.series[series]!),
       score: round(score),
     })),
     missing: [...diagnosis.missing, ...folder.notes],

@@ -145,7 +145,10 @@ export async function main(args: string[]): Promise<number> {
         values.json,
         JSON.stringify(
           Object.fromEntries(
-            MODES.map((m) => [m, all[m].map((j) => [j.truth.id, j.service, j.metric, j.answer.confidence])]),
+            MODES.map((m) => [
+              m,
+              all[m].map((j) => [j.truth.id, j.service, j.metric, j.answer.confidence, j.answer.strength]),
+            ]),
           ),
         ),
       );
