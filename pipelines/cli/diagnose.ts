@@ -4,7 +4,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { PipelineError } from "../core/errors.ts";
 import { formatTime, percent } from "../core/format.ts";
 import { diagnoseAlerts } from "../run/diagnose/diagnose-alerts.ts";
-import { type CaseAnswer, diagnoseCase } from "../run/diagnose/diagnose-case.ts";
+import { type CaseAnswer, type DiagnoseCaseOptions, diagnoseCase, learnCase } from "../run/diagnose/diagnose-case.ts";
+import { readKnownIncidents, remember } from "../run/diagnose/known-incidents.ts";
 
 interface Options {
   readonly case?: string;
@@ -13,6 +14,11 @@ interface Options {
   readonly past: readonly string[];
   readonly onset?: number;
   readonly ignoreOnset?: boolean;
+  readonly known?: string;
+  readonly remember?: string;
+  readonly cause?: string;
+  readonly label?: string;
+  readonly repair?: string;
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -39,6 +45,11 @@ export function diagnoseCommand(): Command {
     )
     .option("--onset <ms>", "when it began, ms since 1970; overrides onset.json", epochMs)
     .option("--ignore-onset", "do not believe onset.json")
+    .option("--known <file>", "incidents whose cause is known: the most similar ones are named")
+    .option("--remember <file>", "with --case, --cause and --label: add this one to the known incidents instead")
+    .option("--cause <service>", "what broke")
+    .option("--label <text>", "the kind of fault, such as `disk full`")
+    .option("--repair <text>", "what fixed it")
     .option("--output <path>", "JSON file, or with --cases a folder; without it a summary is printed")
     .option("--json", "print the answer as JSON")
     .action(async (options: Options) => {
@@ -51,7 +62,18 @@ export function diagnoseCommand(): Command {
         else await write(options.output, answers);
         return;
       }
-      const how = { onsetMs: options.onset ?? null, ignoreOnset: options.ignoreOnset ?? false };
+      const known = options.known === undefined ? [] : await readKnownIncidents(options.known);
+      const how = { onsetMs: options.onset ?? null, ignoreOnset: options.ignoreOnset ?? false, known };
+      if (options.remember !== undefined) {
+        const { case: dir, cause, label, repair = null } = options;
+        if (dir === undefined || cause === undefined || label === undefined)
+          throw usage("--remember needs --case, --cause and --label");
+        await remember(
+          options.remember,
+          await learnCase(dir, { cause, label, repair, onsetMs: options.onset ?? null }),
+        );
+        return;
+      }
       if (options.onset !== undefined && options.ignoreOnset) throw usage("--onset and --ignore-onset contradict");
       if (options.case !== undefined) {
         const answer = await diagnoseCase(options.case, how);
@@ -66,7 +88,7 @@ export function diagnoseCommand(): Command {
 }
 
 /** One that can't be read is told and does not stop the others. */
-async function every(dir: string, output: string, how: { onsetMs: number | null; ignoreOnset: boolean }) {
+async function every(dir: string, output: string, how: DiagnoseCaseOptions) {
   const entries = await readdir(dir, { withFileTypes: true }).catch((cause) => {
     throw new PipelineError("SOURCE_UNREADABLE", dir, { detail: (cause as Error).message, cause });
   });
@@ -113,6 +135,10 @@ function summary(a: CaseAnswer): string {
         .slice(0, 5)
         .map((m) => m.name)
         .join(", ")}`,
+    );
+  for (const s of a.similar)
+    lines.push(
+      `similar: ${s.id} (${s.label} at ${s.cause}), ${percent(s.similarity)}: ${s.why.join(", ")}${s.repair === null ? "" : `; fixed by ${s.repair}`}`,
     );
   for (const m of a.missing) lines.push(`missing: ${m}`);
   return `${lines.join("\n")}\n`;

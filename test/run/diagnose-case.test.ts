@@ -149,6 +149,33 @@ describe("faultwright diagnose", () => {
     expect(c.services[0]).toMatchObject({ name: "cart", score: expect.any(Number), evidence: expect.any(Array) });
   });
 
+  it("remembers incidents and names the one of the same kind, with what fixed it and why", async () => {
+    const known = join(home, "known.json");
+    const kinds: [CaseFault, string][] = [
+      ["cpu", "restart"],
+      ["network", "replace the switch"],
+      ["exception", "roll back"],
+    ];
+    for (const [fault, repair] of kinds) {
+      const dir = folder(recorded(fault, { seed: 5 }));
+      for (const label of ["mistaken", fault])
+        await run("--case", dir, "--remember", known, "--cause", "cart", "--label", label, "--repair", repair);
+    }
+    expect(JSON.parse(readFileSync(known, "utf8"))).toHaveLength(3);
+    for (const [fault, repair] of kinds) {
+      const out = join(home, "similar.json");
+      await run("--case", folder(recorded(fault, { seed: 6 })), "--known", known, "--output", out);
+      const [best] = (JSON.parse(readFileSync(out, "utf8")) as CaseAnswer).similar;
+      expect(best).toMatchObject({ label: fault, repair, cause: "cart" });
+      expect(best?.similarity).toBeGreaterThan(0.5);
+      expect(best?.why.length).toBeGreaterThan(0);
+    }
+    const wrong = run("--case", folder(recorded("cpu")), "--remember", known, "--cause", "nobody", "--label", "x");
+    await expect(wrong).rejects.toThrow(/CONFIG_INVALID.*nobody/);
+    writeFileSync(known, '[{"id": 1}]');
+    await expect(run("--case", folder(recorded("cpu")), "--known", known)).rejects.toThrow(/DECODE_BAD_FIELD.*0.id/);
+  });
+
   it("ranks alert storms by rarity", async () => {
     const storm = (id: string, extra: string[][]) => ({
       id,

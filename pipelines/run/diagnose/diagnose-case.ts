@@ -1,7 +1,9 @@
 /** `diagnose` over a folder of files: the same diagnosis as the stream's, with all ranks. */
+import { PipelineError } from "../../core/errors.ts";
 import type { Evidence } from "../../core/records.ts";
 import { type Analysis, analyse } from "../../diagnose/analyse.ts";
 import { explain } from "../../diagnose/diagnose.ts";
+import { type PastIncident, type SimilarIncident, signatureOf, similarTo } from "../../diagnose/signature.ts";
 import { type CaseFolder, readCaseFolder } from "../../ingest/case/case-folder.ts";
 import { caseViewOf, columnOf } from "./case-view-of.ts";
 import { maskedTemplate } from "./log-template.ts";
@@ -24,6 +26,8 @@ export interface CaseAnswer {
     readonly path: readonly string[];
   }[];
   readonly metrics: readonly { readonly name: string; readonly score: number }[];
+  /** Past incidents of the same look, and what fixed them; the one at hand is left out. */
+  readonly similar: readonly SimilarIncident[];
   readonly missing: readonly string[];
 }
 
@@ -32,15 +36,17 @@ export interface DiagnoseCaseOptions {
   readonly onsetMs?: number | null;
   /** Neither the option nor the folder is believed. */
   readonly ignoreOnset?: boolean;
+  /** Incidents whose cause is known. */
+  readonly known?: readonly PastIncident[];
 }
 
 /** @throws PipelineError as `readCaseFolder` */
 export async function diagnoseCase(
   dir: string,
-  { onsetMs = null, ignoreOnset = false }: DiagnoseCaseOptions = {},
+  { onsetMs = null, ignoreOnset = false, known = [] }: DiagnoseCaseOptions = {},
 ): Promise<CaseAnswer> {
   const folder = await readCaseFolder(dir, { templateOf: maskedTemplate, onset: !ignoreOnset && onsetMs === null });
-  return answerOf(folder, analyseFolder(folder, { onsetMs, ignoreOnset }));
+  return answerOf(folder, analyseFolder(folder, { onsetMs, ignoreOnset }), known);
 }
 
 export function analyseFolder(
@@ -50,7 +56,24 @@ export function analyseFolder(
   return analyse({ ...caseViewOf(folder), givenOnsetMs: ignoreOnset ? null : (onsetMs ?? folder.onsetMs) });
 }
 
-export function answerOf(folder: CaseFolder, analysis: Analysis): CaseAnswer {
+/**
+ * The signature of a case around its true cause, for `diagnose` to recognise it when it comes again.
+ * @throws PipelineError as `readCaseFolder`, and CONFIG_INVALID for a cause that the case does not hold
+ */
+export async function learnCase(
+  dir: string,
+  { cause, label, repair, onsetMs }: { cause: string; label: string; repair: string | null; onsetMs: number | null },
+): Promise<PastIncident> {
+  const folder = await readCaseFolder(dir, { templateOf: maskedTemplate, onset: onsetMs === null });
+  const analysis = analyseFolder(folder, { onsetMs });
+  if (!analysis.entities.some((e) => e.name === cause))
+    throw new PipelineError("CONFIG_INVALID", `--cause ${cause}`, { detail: `nothing of that name in ${dir}` });
+  return { id: folder.name, label, cause, repair, signature: signatureOf(analysis, cause) };
+}
+
+export function answerOf(folder: CaseFolder, analysis: Analysis, known: readonly PastIncident[] = []): CaseAnswer {
+  const others = known.filter((k) => k.id !== folder.name);
+  const suspect = analysis.entities[0]?.name;
   const diagnosis = explain(analysis, { maxSuspects: analysis.entities.length });
   const paths = new Map(diagnosis.suspects.map((s) => [s.name, s.path]));
   return {
@@ -72,6 +95,7 @@ export function answerOf(folder: CaseFolder, analysis: Analysis): CaseAnswer {
       name: columnOf(analysis.view.series[series]!),
       score: round(score),
     })),
+    similar: suspect === undefined ? [] : similarTo(signatureOf(analysis, suspect), others),
     missing: [...diagnosis.missing, ...folder.notes],
   };
 }

@@ -7,6 +7,7 @@ import { judgeAlerts } from "./alerts.ts";
 import { DATA, type Recorded, withCases } from "./cases.ts";
 import { type Figures, figures, grouped, macro, type Ranks, ranksOf } from "./measure.ts";
 import { faultOrNone, robustness } from "./robust.ts";
+import { nearestSignature } from "./signatures.ts";
 import { leaveOneOut } from "./weights.ts";
 
 export interface Judged extends Ranks {
@@ -132,6 +133,7 @@ export async function main(args: string[]): Promise<number> {
     out.push(
       `\nAlert track, rarity from other cases only: Avg@5 ${alerts.map(([n, f]) => `${n} ${f3(f.avg5)}`).join(", ")}, macro ${f3(mean)} (peers 0.70)`,
     );
+    out.push(`\n${await nearestSignature(cases)}`);
     const ms = [...all.given, ...all.unknown].map((j) => j.ms).sort((a, b) => a - b);
     out.push(
       `\nTime a case, files included: median ${ms[ms.length >> 1]!.toFixed(0)} ms, longest ${ms.at(-1)!.toFixed(0)} ms`,
