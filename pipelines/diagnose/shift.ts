@@ -141,14 +141,14 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   let [low, high, starts] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const [c, onset] of onsets.entries()) {
     const table = tables[c] as ShiftTable;
-    for (; at < Math.min(onset, n); at++) {
-      const v = x[at] as number;
-      insert(left, at, v);
-      remove(right, n - at, v);
-      const d = v - centre;
-      sum += d;
-      squares += d * d;
+    const next = x.slice(at, onset).sort();
+    for (const v of next) {
+      sum += v - centre;
+      squares += (v - centre) ** 2;
     }
+    merge(left, at, next);
+    subtract(right, n - at, next);
+    at += next.length;
     const m = n - onset;
     const seenBefore = seen[at] as number;
     if (onset < MIN_BEFORE || m < 1 || seenBefore < MIN_BEFORE || seen[n] === seenBefore) continue;
@@ -193,24 +193,22 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   }
 }
 
-/** Place of the first value of data[0, n), ascending, that is not below `v`. */
-function placeOf(data: Float64Array, n: number, v: number): number {
-  let [low, high] = [0, n];
-  while (low < high) {
-    const at = (low + high) >> 1;
-    if ((data[at] as number) < v) low = at + 1;
-    else high = at;
+/** Adds `more` to data[0, n); both ascending. */
+function merge(data: Float64Array, n: number, more: Float64Array): void {
+  let from = n - 1;
+  let to = n + more.length - 1;
+  for (let k = more.length - 1; k >= 0; to--) {
+    if (from >= 0 && (data[from] as number) > (more[k] as number)) data[to] = data[from--] as number;
+    else data[to] = more[k--] as number;
   }
-  return low;
 }
-function insert(data: Float64Array, n: number, v: number): void {
-  const at = placeOf(data, n, v);
-  data.copyWithin(at + 1, at, n);
-  data[at] = v;
-}
-function remove(data: Float64Array, n: number, v: number): void {
-  const at = placeOf(data, n, v);
-  data.copyWithin(at, at + 1, n);
+/** Takes `some` of its values away from data[0, n); both ascending. */
+function subtract(data: Float64Array, n: number, some: Float64Array): void {
+  let [k, to] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    if (k < some.length && data[i] === some[k]) k += 1;
+    else data[to++] = data[i] as number;
+  }
 }
 
 /** How far a stretch of k samples strayed from `level` before the onset. */

@@ -20,7 +20,8 @@ export function timeMsOf(cell: string | undefined): number {
 
 /** A finite number of sane size, else NaN: a gap. */
 export function numberOf(cell: string | undefined): number {
-  if (cell === undefined || cell === "" || !NUMBER.test(cell)) return Number.NaN;
   const v = Number(cell);
+  // An empty or blank cell reads as 0.
+  if (v === 0 && (cell as string).trim() === "") return Number.NaN;
   return Math.abs(v) < 1e100 ? v : Number.NaN;
 }
