@@ -1,0 +1,13 @@
+import { mergeEnclosed } from "./enclosed.ts";
+import type { Item } from "./item.ts";
+import { mergePrefixes } from "./prefixes.ts";
+import { mergeRuns } from "./runs.ts";
+
+export { type Item, mergeItems } from "./item.ts";
+
+/** Merges that need all templates at once, in their order. */
+const steps: readonly ((items: readonly Item[]) => Item[])[] = [mergeEnclosed, mergeRuns, mergePrefixes];
+
+export function mergeTemplates(items: readonly Item[]): Item[] {
+  return steps.reduce<Item[]>((list, step) => step(list), [...items]);
+}
