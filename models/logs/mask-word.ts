@@ -1,7 +1,6 @@
 import { isDigit, isHexLetter, isLetter, WILDCARD } from "./characters.ts";
 
-const NUMBER_WITH_UNIT =
-  /^[-+]?(?:[\d.]+(?:ms|s|us|ns|m|h|d|[kmgt]i?b?|b|%|sec|secs|min|mb\/s|kb\/s))+\.?$/i;
+const NUMBER_WITH_UNIT = /^[-+]?(?:[\d.]+(?:ms|s|us|ns|m|h|d|[kmgt]i?b?|b|%|sec|secs|min|mb\/s|kb\/s))+\.?$/i;
 const HEX_AND_DASHES = /^[0-9a-f-]+$/i;
 const NUMBER_PART = /[-+]?\d+(?:\.\d+)*/g;
 const JOINED_PARTS = /<\*>(?:[._\-/+]*<\*>)+/g;

@@ -27,4 +27,3 @@ export function linked(a: Representative, b: Representative): boolean {
   }
   return equal > 0 ? equal / (equal + differing) >= LEAST_SIMILARITY : differing === 0;
 }
-

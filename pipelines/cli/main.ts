@@ -12,6 +12,7 @@ import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
 import { reliabilityCommand } from "./reliability.ts";
 import { replayCommand, runCommand } from "./run.ts";
+import { templatesCommand } from "./templates.ts";
 
 /** What the user gave is at fault. */
 const BAD_INPUT: ReadonlySet<string> = new Set(["CONFIG_INVALID", "MODEL_INVALID", "INPUT_INVALID"]);
@@ -33,6 +34,7 @@ async function main(argv: readonly string[]): Promise<number> {
     reliabilityCommand,
     faulttreeCommand,
     diagnoseCommand,
+    templatesCommand,
     configCommand,
     doctorCommand,
   ]) {

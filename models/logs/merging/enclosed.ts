@@ -5,7 +5,6 @@ import { groupBy, type Item, mergeItems } from "./item.ts";
 
 const ENCLOSED = /"[^"]*"|\[[^[\]]*\]|\([^()]*\)|'[^']*'(?![A-Za-z])/g;
 const HOLE = "\u0002";
-const HOLES = /\u0002/g;
 const WORDS = /[A-Za-z]{2,}/g;
 /** Share of lines whose content is nothing but masked values that makes it a value everywhere. */
 const MASKED_SHARE = 0.3;
@@ -54,7 +53,7 @@ function mergeFrame(frame: string, group: readonly Opened[], inherited: Readonly
     return [...parts.values()].flatMap((part) => mergeFrame(frame, part, varying));
   }
   let hole = 0;
-  const text = frame.replace(HOLES, () => {
+  const text = frame.replaceAll(HOLE, () => {
     const i = hole++;
     return varying.has(i) ? WILDCARD : (first.contents[i] as string);
   });
