@@ -12,6 +12,7 @@ import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
 import { reliabilityCommand } from "./reliability.ts";
 import { replayCommand, runCommand } from "./run.ts";
+import { scoreSessionsCommand } from "./score-sessions.ts";
 import { templatesCommand } from "./templates.ts";
 
 /** What the user gave is at fault. */
@@ -35,6 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     faulttreeCommand,
     diagnoseCommand,
     templatesCommand,
+    scoreSessionsCommand,
     configCommand,
     doctorCommand,
   ]) {

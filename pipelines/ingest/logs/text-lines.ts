@@ -4,16 +4,22 @@ import { open } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { PipelineError } from "../../core/errors.ts";
 
-/** Of a longer line the beginning is kept. */
-const MOST_LINE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 10;
+
+export interface TextLinesOptions {
+  /** Of a longer line that spans two reads the beginning is kept. */
+  readonly mostLineBytes?: number;
+}
 
 /**
  * Batches of lines in order, without line ends (`\n` or `\r\n`); a last line without one counts. Invalid UTF-8 becomes
  * U+FFFD, a byte order mark is left out. Throws SOURCE_UNREADABLE with the byte where reading stopped.
  */
-export async function* textLines(path: string): AsyncGenerator<string[]> {
+export async function* textLines(
+  path: string,
+  { mostLineBytes = 64 * 1024 }: TextLinesOptions = {},
+): AsyncGenerator<string[]> {
   let at = 0;
   try {
     let held: Buffer[] = [];
@@ -26,7 +32,7 @@ export async function* textLines(path: string): AsyncGenerator<string[]> {
       return lines;
     };
     const hold = (part: Buffer) => {
-      const kept = part.subarray(0, Math.max(0, MOST_LINE_BYTES - heldBytes));
+      const kept = part.subarray(0, Math.max(0, mostLineBytes - heldBytes));
       if (kept.length > 0) held.push(Buffer.from(kept));
       heldBytes += part.length;
     };
