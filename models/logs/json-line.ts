@@ -1,5 +1,5 @@
 /** Keys whose text is the message, not a value. */
-const MESSAGE_KEY = /^(?:msg|message|event|log|text|body|error|err|level|severity)$/i;
+export const MESSAGE_KEY = /^(?:msg|message|event|log|text|body|error|err|level|severity)$/i;
 /** Deeper values are cut: JSON.parse and this recursion are bounded by it. */
 const DEEPEST = 64;
 

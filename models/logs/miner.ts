@@ -5,6 +5,7 @@ import { jsonLine } from "./json-line.ts";
 import { judge } from "./judge.ts";
 import { KeyTable } from "./key-table.ts";
 import { KnownPatterns } from "./known-patterns.ts";
+import { logfmtLine } from "./logfmt-line.ts";
 import { maskLine } from "./mask-line.ts";
 import { type Item, mergeTemplates } from "./merging/index.ts";
 import { plainText } from "./plain-text.ts";
@@ -100,7 +101,7 @@ export class Miner {
   }
 
   #addUnknown(text: string): number {
-    const line = jsonLine(this.#masks.reduce((t, mask) => t.replaceAll(mask, WILDCARD), text));
+    const line = logfmtLine(jsonLine(this.#masks.reduce((t, mask) => t.replaceAll(mask, WILDCARD), text)));
     const maskedParts = maskedLine(maskLine(line));
     const known = this.#byId.get(this.#keys.get(maskedParts.key) ?? 0);
     if (known) return this.#count(known, maskedParts.pieces, line);

@@ -18,7 +18,10 @@ export type WordClass = 0 | 1 | 2 | 3 | 4 | 5;
 /** A run of masked pieces. */
 export const RUN = "<+>";
 
-const UNIT_WORD = /^(?:[kmgt]i?b|b|bytes?|ms|us|ns|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/i;
+const UNIT_WORD = /^(?:[kmgt]i?b|b|bytes?|ms|us|ns|s|secs?|seconds?|mins?|minutes?|h|hours?|d|days?)$/i;
+/** A unit of time or size. */
+export const isUnitWord = (word: string): boolean => UNIT_WORD.test(word);
+
 const CALENDAR_WORD = /^(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}$/i;
 const NAME_CHARACTER = /[._/\\$%*~^+-]/;
 

@@ -24,7 +24,8 @@ const int = (random: Random, from: number, to: number) => from + Math.floor(rand
 const hex = (random: Random, n: number) => Array.from({ length: n }, () => int(random, 0, 15).toString(16)).join("");
 const digits = (n: number, width: number) => String(n).padStart(width, "0");
 
-const FIRST = "ada bob carol dave eve frank grace heidi ivan judy ken lena mallory nina olaf peggy quinn rita sybil trent";
+const FIRST =
+  "ada bob carol dave eve frank grace heidi ivan judy ken lena mallory nina olaf peggy quinn rita sybil trent";
 const LAST = "smith jones khan lee garcia novak silva meyer rossi tanaka olsen dubois kowalski okafor";
 const SERVICES = "billing cart catalog search ledger notifier gateway shipping auth inventory pricing profile";
 const WORDS =
@@ -37,12 +38,19 @@ export const VALUES: Readonly<Record<string, (random: Random) => string>> = {
   percent: (r) => `${int(r, 0, 100)}%`,
   duration: (r) => pick(r, [`${int(r, 1, 999)}ms`, `${(r() * 60).toFixed(2)}s`, `${int(r, 1, 59)}m${int(r, 0, 59)}s`]),
   wordyDuration: (r) =>
-    pick(r, [`${int(r, 1, 59)} seconds`, `${int(r, 2, 59)} minutes`, "1 hour", `${int(r, 1, 9)} h ${int(r, 1, 59)} min`]),
+    pick(r, [
+      `${int(r, 1, 59)} seconds`,
+      `${int(r, 2, 59)} minutes`,
+      "1 hour",
+      `${int(r, 1, 9)} h ${int(r, 1, 59)} min`,
+    ]),
   clock: (r) => `${digits(int(r, 0, 23), 2)}:${digits(int(r, 0, 59), 2)}:${digits(int(r, 0, 59), 2)}`,
-  lifetime: (r) => pick(r, ["<1 sec", `00:${digits(int(r, 1, 59), 2)}`, `${digits(int(r, 0, 9), 2)}:${digits(int(r, 0, 59), 2)}:10`]),
+  lifetime: (r) =>
+    pick(r, ["<1 sec", `00:${digits(int(r, 1, 59), 2)}`, `${digits(int(r, 0, 9), 2)}:${digits(int(r, 0, 59), 2)}:10`]),
   ip: (r) => `${int(r, 1, 223)}.${int(r, 0, 255)}.${int(r, 0, 255)}.${int(r, 1, 254)}`,
   port: (r) => String(int(r, 1024, 65535)),
-  host: (r) => `${pick(r, WORDS.split(" "))}${r() < 0.5 ? int(r, 1, 99) : ""}.${pick(r, ["example.com", "corp.local", "cdn.example.net"])}`,
+  host: (r) =>
+    `${pick(r, WORDS.split(" "))}${r() < 0.5 ? int(r, 1, 99) : ""}.${pick(r, ["example.com", "corp.local", "cdn.example.net"])}`,
   node: (r) => `${pick(r, ["node", "worker", "db"])}-${int(r, 1, 40)}`,
   user: (r) => `${pick(r, FIRST.split(" "))}${r() < 0.7 ? `.${pick(r, LAST.split(" "))}` : int(r, 1, 99)}`,
   plainUser: (r) => pick(r, FIRST.split(" ")) + (r() < 0.5 ? pick(r, LAST.split(" ")) : ""),
@@ -52,7 +60,8 @@ export const VALUES: Readonly<Record<string, (random: Random) => string>> = {
   hex8: (r) => hex(r, 8),
   hex32: (r) => hex(r, 32),
   pointer: (r) => `0x${hex(r, 12)}`,
-  path: (r) => `/${Array.from({ length: int(r, 2, 5) }, () => pick(r, WORDS.split(" "))).join("/")}${r() < 0.4 ? `/${int(r, 1, 9999)}` : ""}`,
+  path: (r) =>
+    `/${Array.from({ length: int(r, 2, 5) }, () => pick(r, WORDS.split(" "))).join("/")}${r() < 0.4 ? `/${int(r, 1, 9999)}` : ""}`,
   file: (r) => `/var/lib/${pick(r, WORDS.split(" "))}/${hex(r, 6)}.${pick(r, ["dat", "log", "tmp"])}`,
   url: (r) => `https://${pick(r, WORDS.split(" "))}.example.com/${pick(r, WORDS.split(" "))}?id=${int(r, 1, 9999)}`,
   date: (r) => `2025-${digits(int(r, 1, 12), 2)}-${digits(int(r, 1, 28), 2)}`,
@@ -71,7 +80,8 @@ const OPTIONAL = /\[\[(.*?)\]\]/g;
 function written(statement: string, random: Random): string {
   const present = statement.replace(OPTIONAL, (_, part: string) => (random() < 0.5 ? part : ""));
   return present.replace(PART, (_, choices: string | undefined, name: string) => {
-    if (choices !== undefined) return written(pick(random, choices.split("|")).replaceAll("<<", "{").replaceAll(">>", "}"), random);
+    if (choices !== undefined)
+      return written(pick(random, choices.split("|")).replaceAll("<<", "{").replaceAll(">>", "}"), random);
     const value = VALUES[name];
     if (!value) throw new RangeError(`no value is called ${name}`);
     return value(random);

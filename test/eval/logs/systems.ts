@@ -6,7 +6,7 @@ export const DEVELOPMENT: readonly System[] = [
     name: "proxy",
     statements: [
       "{host}:{port} close, {int} bytes[[ ({float} KB)]] sent, {int} bytes[[ ({float} MB)]] received, lifetime {lifetime}",
-      "{host}:{port} open through proxy {host}:{port} {=HTTPS|SOCKS5}",
+      "{host}:{port} open through proxy {host}:{port} HTTPS",
       "{host}:{port} error : could not connect through proxy {host}:{port} - status code {status}",
       "{ip}:{port} refused by rule {int}[[ ({size} left)]]",
       "rule {int} reloaded from {file}",
@@ -21,7 +21,7 @@ export const DEVELOPMENT: readonly System[] = [
       'msg="request served" method={=GET|POST|PUT} path={path} status={status} took={duration}[[ user={user}]][[ trace={hex32}]]',
       'msg="cache miss" key={hex8}[[ shard={int}]]',
       'msg="job finished" job={uuid} rows={int}[[ retries={int}]][[ worker={node}]] ok={bool}',
-      'msg="job failed" job={uuid} error="{=timeout|disk full|broken pipe}"[[ worker={node}]]',
+      'msg="job failed" job={uuid} reason="{=timeout|disk full|broken pipe}"[[ worker={node}]]',
       'msg="config loaded" file={file} version={version}',
       'msg="shutdown requested" signal={int}',
       'msg="shutdown complete" after={duration}',
@@ -65,7 +65,7 @@ export const DEVELOPMENT: readonly System[] = [
   {
     name: "mail",
     statements: [
-      "{hex8}: to=<{email}>,[[ orig_to=<{email}>,]] relay={host}[{ip}]:25, delay={float}, dsn=2.0.0, status=sent ({int} {=queued as|ok id} {hex8})",
+      "{hex8}: to=<{email}>,[[ orig_to=<{email}>,]] relay={host}[{ip}]:25, delay={float}, dsn=2.0.0, status=sent ({int} OK {hex8})",
       "{hex8}: from=<{email}>, size={int}, nrcpt={int} (queue active)",
       "connect from {=unknown|<<host>>}[{ip}]",
       "disconnect from {=unknown|<<host>>}[{ip}][[ ehlo={int}]][[ mail={int}]][[ rcpt={int}]] commands={int}",
@@ -89,8 +89,8 @@ export const HELD_OUT: readonly System[] = [
       "could not receive data from client: Connection reset by peer",
       "could not send data to client: Broken pipe",
       'relation "{service}_{int}" does not exist at character {int}',
-      "automatic vacuum of table \"{service}.public.{service}\": index scans: {int}",
-      "automatic analyze of table \"{service}.public.{service}\"",
+      'automatic vacuum of table "{service}.public.{service}": index scans: {int}',
+      'automatic analyze of table "{service}.public.{service}"',
     ],
   },
   {

@@ -1,0 +1,136 @@
+import { WILDCARD } from "../characters.ts";
+import { groupBy, type Item, mergeItems } from "./item.ts";
+import { isAbsent, type Unit, unitsOf } from "./units.ts";
+
+const WORD = /[A-Za-z]{2}/;
+/** Constant words of what remains for it to be known as one statement. */
+const LEAST_CONSTANTS = 2;
+const LEAST_SHARED_PAIRS = 2;
+/** Lines of all wordings together: what was hardly seen stays as it is. */
+const LEAST_LINES = 10;
+const KEY = /^[A-Za-z_][\w.-]*=/;
+const PREPOSITION = new Set(["in", "at", "on"]);
+
+interface Split {
+  readonly item: Item;
+  readonly units: readonly Unit[];
+}
+
+/**
+ * Templates that are equal but for what may be missing, or for the wording of a value, are one: `sent <*> bytes (<*> KB)`
+ * and `sent <*> bytes`, `lifetime <*> sec` and `lifetime <*>:<*>`, `next run never` and `next run at <*>`.
+ */
+export function mergeOptional(items: readonly Item[]): Item[] {
+  const equal = merge(
+    items.map((item) => ({ item, units: unitsOf(item.pieces) })),
+    () => true,
+  );
+  const loose = equal.map((item) => ({ item, units: withoutPrepositions(unitsOf(item.pieces)) }));
+  return merge(loose, (group) => group.some(({ item }) => item.pieces.some(isAbsent)));
+}
+
+function merge(list: readonly Split[], may: (group: readonly Split[]) => boolean): Item[] {
+  const frames = groupBy(list, ({ units }) =>
+    units
+      .filter((u) => !u.optional)
+      .map((u) => u.key)
+      .join(" "),
+  );
+  const out: Item[] = [];
+  for (const [frame, group] of frames) {
+    const parts = may(group) ? related(group, constantsOf(frame)).flatMap(bySteadyParentheses) : group.map((x) => [x]);
+    for (const part of parts.flatMap(often)) {
+      const [first] = part as [Split];
+      out.push(
+        part.length === 1
+          ? first.item
+          : mergeItems(
+              part.map((x) => x.item),
+              written(part),
+            ),
+      );
+    }
+  }
+  return out;
+}
+
+const constantsOf = (frame: string) => frame.split(" ").filter((p) => WORD.test(p.replace(KEY, ""))).length;
+
+const often = (part: readonly Split[]): (readonly Split[])[] =>
+  part.reduce((sum, x) => sum + x.item.lines, 0) >= LEAST_LINES ? [part] : part.map((x) => [x]);
+
+/** A parenthesis that all have is no part that may be missing: different ones are different statements. */
+function bySteadyParentheses(part: readonly Split[]): Split[][] {
+  const parentheses = (x: Split) => slotsOf(x.units).map((s) => s.optional.filter((u) => u.key === "()"));
+  const all = part.map(parentheses);
+  const steady = (all[0] as Unit[][]).map((_, i) => all.every((slots) => (slots[i] as Unit[]).length > 0));
+  const keyOf = (x: Split) =>
+    parentheses(x)
+      .map((units, i) => (steady[i] ? units.map((u) => u.text).join(" ") : ""))
+      .join("|");
+  return [...groupBy(part, keyOf).values()];
+}
+
+/** With few constants, what pairs they share says whether templates are one. */
+function related(group: readonly Split[], constants: number): Split[][] {
+  if (constants >= LEAST_CONSTANTS || group.length === 1) return [[...group]];
+  const parts: { keys: Set<string>; members: Split[] }[] = [];
+  const bySize = [...group].sort((a, b) => a.units.length - b.units.length);
+  for (const member of bySize) {
+    const keys = new Set(member.units.filter((u) => u.optional && u.key !== "()").map((u) => u.key));
+    const part = parts.find((p) => {
+      const shared = [...keys].filter((k) => p.keys.has(k)).length;
+      return shared >= LEAST_SHARED_PAIRS && 2 * shared >= Math.max(keys.size, p.keys.size);
+    });
+    if (part) {
+      part.members.push(member);
+      for (const key of keys) part.keys.add(key);
+    } else parts.push({ keys, members: [member] });
+  }
+  return parts.map((p) => p.members);
+}
+
+/** The text of a group: what all have is kept, `<*>` stands behind what something may follow. */
+function written(group: readonly Split[]): string[] {
+  const slots = group.map(({ units }) => slotsOf(units));
+  const [first] = slots as [Slot[]];
+  const out: string[] = [];
+  for (const [i, slot] of first.entries()) {
+    const same = slots.every((s) => s[i]?.fixed === slot.fixed);
+    if (i > 0) out.push(same ? slot.fixed : slot.key);
+    const inAll = slot.optional.filter((u) => slots.every((s) => s[i]?.optional.some((o) => o.text === u.text)));
+    const gap = slots.some((s) => (s[i] as Slot).optional.length > inAll.length);
+    out.push(...inAll.map((u) => u.text));
+    if (!gap) continue;
+    if (out.length === 0) out.push(WILDCARD);
+    else out[out.length - 1] += WILDCARD;
+  }
+  return out.join(" ").split(" ");
+}
+
+/** A fixed unit and the optional ones behind it; the first slot is the beginning. */
+interface Slot {
+  readonly fixed: string;
+  readonly key: string;
+  readonly optional: Unit[];
+}
+
+function slotsOf(units: readonly Unit[]): Slot[] {
+  const slots: Slot[] = [{ fixed: "", key: "", optional: [] }];
+  for (const unit of units)
+    if (unit.optional) (slots.at(-1) as Slot).optional.push(unit);
+    else slots.push({ fixed: unit.text, key: unit.key, optional: [] });
+  return slots;
+}
+
+function withoutPrepositions(units: readonly Unit[]): Unit[] {
+  const out: Unit[] = [];
+  for (const [i, unit] of units.entries()) {
+    const next = units[i + 1];
+    if (next && PREPOSITION.has(unit.key) && next.key.startsWith(WILDCARD)) continue;
+    const before = units[i - 1];
+    const joined = before && PREPOSITION.has(before.key) && unit.key.startsWith(WILDCARD);
+    out.push(joined ? { ...unit, text: `${before.text} ${unit.text}` } : unit);
+  }
+  return out;
+}

@@ -1,0 +1,107 @@
+import { WILDCARD } from "../characters.ts";
+import { isUnitWord } from "../word-class.ts";
+
+/** A part of a template as it is compared with others. */
+export interface Unit {
+  /** The pieces it is written with, joined by a space; empty for what is inside a longer piece. */
+  readonly text: string;
+  /** Equal for wordings of one thing. */
+  readonly key: string;
+  /** May be missing. */
+  readonly optional: boolean;
+}
+
+/** Words that stand where a value would be. */
+const ABSENT = new Set(
+  "never none unknown unlimited infinite infinity forever immediately unset unavailable n/a na nil null - --".split(
+    " ",
+  ),
+);
+const PAIR = /^[A-Za-z_][\w.-]*=(?:"<\*>"|<\*>)[,;]?$/;
+const EMPTY_PAIR = /(?:^|[ ,;(])[A-Za-z_][\w.-]*=(?:[,;]|"")?(?= |$)/;
+const VALUE = /^([("'[]*)(?:[<>~]=?)?<\*>(?::<\*>)*([)"'\]]*[,;.]?)$/;
+const WORD_WITH_END = /^([("'[]*)([A-Za-z/-]+)([)"'\]]*[,;.]?)$/;
+
+/**
+ * The units of a template: a parenthesis with a value in it and a pair `key=<*>` may be missing; a number with its unit,
+ * a clock or a word such as "never" are wordings of one value. A template that writes pairs without a value (`user=`)
+ * writes all it has: there no pair may be missing.
+ */
+export function unitsOf(pieces: readonly string[]): Unit[] {
+  const pairsMayMiss = !EMPTY_PAIR.test(pieces.join(" "));
+  const units: Unit[] = [];
+  let depth = 0;
+  for (let i = 0; i < pieces.length; ) {
+    const piece = pieces[i] as string;
+    const end = depth === 0 ? parenthesisEnd(pieces, i) : i;
+    if (end > i && i > 0) {
+      const text = pieces.slice(i, end).join(" ");
+      if (text.includes(WILDCARD)) {
+        units.push({ text, key: "()", optional: true });
+        i = end;
+        continue;
+      }
+    }
+    depth += nesting(piece);
+    if (pairsMayMiss && depth === 0 && PAIR.test(piece)) {
+      units.push({ text: piece, key: piece.replace(/[,;]$/, ""), optional: true });
+      i++;
+      continue;
+    }
+    const run = valueRun(pieces, i);
+    units.push({ text: pieces.slice(i, run.end).join(" "), key: run.key, optional: false });
+    i = run.end;
+  }
+  return units;
+}
+
+/** Brackets and braces that a piece opens, less those that it closes. */
+function nesting(piece: string): number {
+  let depth = 0;
+  for (const c of piece)
+    if ("([{".includes(c)) depth++;
+    else if (")]}".includes(c)) depth--;
+  return depth;
+}
+
+/** Index behind a parenthesis that begins with piece `at`, `at` where there is none. */
+export function parenthesisEnd(pieces: readonly string[], at: number): number {
+  if (!pieces[at]?.startsWith("(")) return at;
+  let depth = 0;
+  for (let i = at; i < pieces.length; i++) {
+    const piece = pieces[i] as string;
+    depth += nesting(piece);
+    if (depth <= 0) return /\)[,;.]?$/.test(piece) ? i + 1 : at;
+  }
+  return at;
+}
+
+export const isAbsent = (piece: string): boolean => {
+  const word = WORD_WITH_END.exec(piece)?.[2];
+  return word !== undefined && ABSENT.has(word.toLowerCase());
+};
+
+/** A value with the units behind it (`<*> h <*> min`), a word for no value, or else the one piece. */
+function valueRun(pieces: readonly string[], at: number): { key: string; end: number } {
+  const piece = pieces[at] as string;
+  if (isAbsent(piece)) {
+    const [, before, , after] = WORD_WITH_END.exec(piece) as unknown as [string, string, string, string];
+    return { key: before + WILDCARD + after, end: at + 1 };
+  }
+  let value = VALUE.exec(piece);
+  if (!value) return { key: piece, end: at + 1 };
+  const before = value[1] as string;
+  let after = value[2] as string;
+  let end = at + 1;
+  while (after === "" && end < pieces.length) {
+    const unit = WORD_WITH_END.exec(pieces[end] as string);
+    if (!unit || unit[1] !== "" || !isUnitWord(unit[2] as string)) break;
+    after = unit[3] as string;
+    end++;
+    value = after === "" && end < pieces.length ? VALUE.exec(pieces[end] as string) : null;
+    const next = WORD_WITH_END.exec(pieces[end + 1] ?? "");
+    if (!value || value[1] !== "" || value[2] !== "" || !next || !isUnitWord(next[2] as string)) break;
+    end++;
+  }
+  return { key: before + WILDCARD + after, end };
+}
