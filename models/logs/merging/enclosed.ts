@@ -61,6 +61,7 @@ function mergeFrame(frame: string, group: readonly Opened[], inherited: Readonly
     mergeItems(
       group.map((x) => x.item),
       text.split(" "),
+      { open: varying.size > 0 },
     ),
   ];
 }

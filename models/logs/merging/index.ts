@@ -5,6 +5,7 @@ import { mergeOptional } from "./optional.ts";
 import { mergePhrases } from "./phrases.ts";
 import { mergePrefixes } from "./prefixes.ts";
 import { mergeRuns } from "./runs.ts";
+import { mergeStrays } from "./strays.ts";
 
 export { type Item, mergeItems } from "./item.ts";
 
@@ -16,6 +17,7 @@ const steps: readonly ((items: readonly Item[]) => Item[])[] = [
   mergeOptional,
   mergePhrases,
   mergePrefixes,
+  mergeStrays,
 ];
 
 export function mergeTemplates(items: readonly Item[]): Item[] {

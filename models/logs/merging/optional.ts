@@ -1,6 +1,6 @@
 import { WILDCARD } from "../characters.ts";
 import { groupBy, type Item, mergeItems } from "./item.ts";
-import { isAbsent, type Unit, unitsOf } from "./units.ts";
+import { hasEmptyPair, isAbsent, type Unit, unitsOf } from "./units.ts";
 
 const WORD = /[A-Za-z]{2}/;
 /** Constant words of what remains for it to be known as one statement. */
@@ -38,7 +38,7 @@ function merge(list: readonly Split[], may: (group: readonly Split[]) => boolean
   );
   const out: Item[] = [];
   for (const [frame, group] of frames) {
-    const parts = may(group) ? related(group, constantsOf(frame)).flatMap(bySteadyParentheses) : group.map((x) => [x]);
+    const parts = may(group) ? related(group, constantsOf(frame)).flatMap(bySteadyParentheses).flatMap(completePairs) : group.map((x) => [x]);
     for (const part of parts.flatMap(often)) {
       const [first] = part as [Split];
       out.push(
@@ -59,6 +59,17 @@ const constantsOf = (frame: string) => frame.split(" ").filter((p) => WORD.test(
 const often = (part: readonly Split[]): (readonly Split[])[] =>
   part.reduce((sum, x) => sum + x.item.lines, 0) >= LEAST_LINES ? [part] : part.map((x) => [x]);
 
+/**
+ * A template that writes pairs without their value (`user=`) writes all it has: one more pair makes another statement,
+ * unless several come and go.
+ */
+function completePairs(part: readonly Split[]): (readonly Split[])[] {
+  const pairs = (x: Split) => x.units.filter((u) => u.optional && u.key !== "()").map((u) => u.key);
+  const sets = new Set(part.map((x) => pairs(x).join(" ")));
+  if (sets.size !== 2 || !part.some((x) => hasEmptyPair(x.item.pieces))) return [part];
+  return [...groupBy(part, (x) => pairs(x).join(" ")).values()];
+}
+
 /** A parenthesis that all have is no part that may be missing: different ones are different statements. */
 function bySteadyParentheses(part: readonly Split[]): Split[][] {
   const parentheses = (x: Split) => slotsOf(x.units).map((s) => s.optional.filter((u) => u.key === "()"));
@@ -66,7 +77,7 @@ function bySteadyParentheses(part: readonly Split[]): Split[][] {
   const steady = (all[0] as Unit[][]).map((_, i) => all.every((slots) => (slots[i] as Unit[]).length > 0));
   const keyOf = (x: Split) =>
     parentheses(x)
-      .map((units, i) => (steady[i] ? units.map((u) => u.text).join(" ") : ""))
+      .map((units, i) => (steady[i] ? units.map((u) => u.content).join(" ") : ""))
       .join("|");
   return [...groupBy(part, keyOf).values()];
 }
@@ -98,14 +109,28 @@ function written(group: readonly Split[]): string[] {
   for (const [i, slot] of first.entries()) {
     const same = slots.every((s) => s[i]?.fixed === slot.fixed);
     if (i > 0) out.push(same ? slot.fixed : slot.key);
-    const inAll = slot.optional.filter((u) => slots.every((s) => s[i]?.optional.some((o) => o.text === u.text)));
-    const gap = slots.some((s) => (s[i] as Slot).optional.length > inAll.length);
-    out.push(...inAll.map((u) => u.text));
-    if (!gap) continue;
-    if (out.length === 0) out.push(WILDCARD);
-    else out[out.length - 1] += WILDCARD;
+    const lists = slots.map((all) => (all[i] as Slot).optional);
+    const longest = lists.reduce((a, b) => (b.length > a.length ? b : a));
+    const common = longest.filter((u) => lists.every((list) => list.some((o) => nameOf(o) === nameOf(u))));
+    let gap = lists.some((list) => list.some((o) => !longest.some((u) => nameOf(u) === nameOf(o))));
+    for (const unit of longest)
+      if (!common.includes(unit)) gap = true;
+      else {
+        if (gap) leaveGap(out);
+        gap = false;
+        const texts = new Set(lists.flat().filter((o) => nameOf(o) === nameOf(unit)).map((o) => o.text));
+        out.push(texts.size === 1 ? unit.text : (unit.content ?? unit.key));
+      }
+    if (gap) leaveGap(out);
   }
   return out.join(" ").split(" ");
+}
+
+const nameOf = (unit: Unit): string => unit.content ?? unit.key;
+
+function leaveGap(out: string[]): void {
+  if (out.length === 0) out.push(WILDCARD);
+  else if (!(out.at(-1) as string).endsWith(WILDCARD)) out[out.length - 1] += WILDCARD;
 }
 
 /** A fixed unit and the optional ones behind it; the first slot is the beginning. */

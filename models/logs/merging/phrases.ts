@@ -5,6 +5,7 @@ import { parenthesisEnd } from "./units.ts";
 const PREPOSITION = new Set("after in from at for by with since within via during on of".split(" "));
 const WORD = /[A-Za-z]{2}/;
 const LONGEST = 5;
+const PAIR = /^[\w.-]+=/;
 /** Lines that both wordings must have: an accident is rare. */
 const LEAST_LINES = 5;
 const LEAST_CONSTANTS = 2;
@@ -83,11 +84,11 @@ function* phrasesOf(pieces: readonly string[]): Generator<{ from: number; to: nu
     }
     const afterComma = (pieces[from - 1] as string).endsWith(",");
     const first = pieces[from] as string;
-    if (!afterComma && !PREPOSITION.has(first)) continue;
+    const known = afterComma || PREPOSITION.has(first);
     for (let to = from + 1; to <= Math.min(pieces.length, from + LONGEST); to++) {
       const part = pieces.slice(from, to);
       const ends = to === pieces.length || (afterComma && (pieces[to - 1] as string).endsWith(","));
-      if (!ends || part.some((p) => p.includes("="))) continue;
+      if (!ends || (!known && !part.some((p) => p.includes("("))) || part.some((p) => p.startsWith("=") || PAIR.test(p))) continue;
       const value = part.some((p) => p.includes(WILDCARD)) && part.some((p) => WORD.test(p));
       if (value) yield { from, to, value };
     }

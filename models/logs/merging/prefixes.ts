@@ -32,7 +32,7 @@ export function mergePrefixes(items: readonly Item[]): Item[] {
     const left = all.filter((x) => out.has(x));
     if (!isFreeText(left, length)) continue;
     for (const item of left) out.delete(item);
-    out.add(mergeItems(left, [...(left[0] as Item).pieces.slice(0, length), WILDCARD]));
+    out.add(mergeItems(left, [...(left[0] as Item).pieces.slice(0, length), WILDCARD], { open: true }));
   }
   return [...out];
 }

@@ -25,7 +25,7 @@ export function mergeRuns(items: readonly Item[]): Item[] {
     const list = group.map((c) => c.item);
     const longest = Math.max(...group.map((c) => c.longestRun));
     if (list.length > 1 && (longest >= LONG_RUN || list.length >= MANY))
-      out.push(mergeItems(list, (group[0] as (typeof group)[number]).pieces));
+      out.push(mergeItems(list, (group[0] as (typeof group)[number]).pieces, { open: true }));
     else out.push(...list);
   }
   return out;

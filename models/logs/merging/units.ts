@@ -9,6 +9,8 @@ export interface Unit {
   readonly key: string;
   /** May be missing. */
   readonly optional: boolean;
+  /** Of a parenthesis: its content with wordings of values made one. */
+  readonly content?: string;
 }
 
 /** Words that stand where a value would be. */
@@ -24,11 +26,9 @@ const WORD_WITH_END = /^([("'[]*)([A-Za-z/-]+)([)"'\]]*[,;.]?)$/;
 
 /**
  * The units of a template: a parenthesis with a value in it and a pair `key=<*>` may be missing; a number with its unit,
- * a clock or a word such as "never" are wordings of one value. A template that writes pairs without a value (`user=`)
- * writes all it has: there no pair may be missing.
+ * a clock or a word such as "never" are wordings of one value.
  */
 export function unitsOf(pieces: readonly string[]): Unit[] {
-  const pairsMayMiss = !EMPTY_PAIR.test(pieces.join(" "));
   const units: Unit[] = [];
   let depth = 0;
   for (let i = 0; i < pieces.length; ) {
@@ -37,13 +37,13 @@ export function unitsOf(pieces: readonly string[]): Unit[] {
     if (end > i && i > 0) {
       const text = pieces.slice(i, end).join(" ");
       if (text.includes(WILDCARD)) {
-        units.push({ text, key: "()", optional: true });
+        units.push({ text, key: "()", optional: true, content: contentOf(pieces.slice(i, end)) });
         i = end;
         continue;
       }
     }
     depth += nesting(piece);
-    if (pairsMayMiss && depth === 0 && PAIR.test(piece)) {
+    if (depth === 0 && PAIR.test(piece)) {
       units.push({ text: piece, key: piece.replace(/[,;]$/, ""), optional: true });
       i++;
       continue;
@@ -74,6 +74,24 @@ export function parenthesisEnd(pieces: readonly string[], at: number): number {
     if (depth <= 0) return /\)[,;.]?$/.test(piece) ? i + 1 : at;
   }
   return at;
+}
+
+/** Whether a pair is written without its value (`user=`). */
+export const hasEmptyPair = (pieces: readonly string[]): boolean => EMPTY_PAIR.test(pieces.join(" "));
+
+function contentOf(pieces: readonly string[]): string {
+  const inner = [...pieces];
+  inner[0] = (inner[0] as string).slice(1);
+  const last = inner.pop() as string;
+  const end = last.lastIndexOf(")");
+  inner.push(last.slice(0, end));
+  const keys: string[] = [];
+  for (let i = 0; i < inner.length; ) {
+    const run = valueRun(inner, i);
+    keys.push(run.key);
+    i = run.end;
+  }
+  return `(${keys.join(" ")}${last.slice(end)}`;
 }
 
 export const isAbsent = (piece: string): boolean => {

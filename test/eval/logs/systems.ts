@@ -85,7 +85,7 @@ export const HELD_OUT: readonly System[] = [
       "connection received: host={ip}[[ port={port}]]",
       "connection authorized: user={plainUser} database={service}[[ application_name={service}]][[ SSL enabled (protocol=TLSv1.3, bits=256)]]",
       "checkpoint complete: wrote {int} buffers ({float}%); {int} WAL file(s) added, {int} removed; write={float} s, sync={float} s",
-      "checkpoint starting: {=time|wal|immediate force wait}",
+      "checkpoint starting: time",
       "could not receive data from client: Connection reset by peer",
       "could not send data to client: Broken pipe",
       'relation "{service}_{int}" does not exist at character {int}',
@@ -97,7 +97,7 @@ export const HELD_OUT: readonly System[] = [
     name: "firewall",
     statements: [
       "[UFW BLOCK] IN=eth0 OUT= MAC={hex8} SRC={ip} DST={ip} LEN={int} TTL={int} PROTO={=TCP|UDP}[[ SPT={port}]][[ DPT={port}]][[ WINDOW={int}]]",
-      "session {int} created from {ip}/{port} to {ip}/{port} zone {=trust|untrust|dmz}",
+      "session {int} created from {ip}/{port} to {ip}/{port} zone {int}",
       "session {int} closed, {int} packets[[ ({size})]] in, {int} packets[[ ({size})]] out",
       "login of {plainUser} from {ip} failed[[ ({int} attempts left)]]",
       "login of {plainUser} from {ip} succeeded",
@@ -124,8 +124,8 @@ export const HELD_OUT: readonly System[] = [
   {
     name: "game",
     statements: [
-      "Player {plainUser}[[ [{text}]]] joined from {ip}",
-      "Player {plainUser}[[ [{text}]]] left: {=timeout|quit|kicked by <<plainUser>>}",
+      "Player {plainUser}[[ <{text}>]] joined from {ip}",
+      "Player {plainUser}[[ <{text}>]] left after {lifetime}",
       "Match {hex8} ended after {lifetime}, score {int}:{int}",
       "Match {hex8} started on map {service} with {int} players",
       "chat <{plainUser}> {text}",
@@ -141,7 +141,7 @@ export const HELD_OUT: readonly System[] = [
       "task {int}.{int} in stage {int} (TID {int}) finished in {int} ms on {host}[[ (executor {int})]] ({int}/{int})",
       "task {int}.{int} in stage {int} (TID {int}) lost on {host}: {text}",
       "block rdd_{int}_{int} stored as values in memory (estimated size {float} KB, free {float} MB)",
-      "block broadcast_{int}[[_piece{int}]] removed on {host}:{port}[[ in memory]] (size: {float} KB)",
+      "block broadcast_{int}[[_piece{int}]] removed on {host}:{port}[[ (replica {int})]] (size: {float} KB)",
       "args: {numbers}",
       "memory usage {size} of {=unlimited|<<size>>}",
       "spill {int} to {file}",
