@@ -3,7 +3,7 @@ import { varies } from "../variability.ts";
 import { MASK, MIXED, wordClass } from "../word-class.ts";
 import { groupBy, type Item, mergeItems } from "./item.ts";
 
-const ENCLOSED = /"[^"]*"|\[[^[\]]*\]|\([^()]*\)|'[^']*'(?![A-Za-z])/g;
+const ENCLOSED = /<(?!\*>)(?:<\*>|[^<>])+>|"[^"]*"|\[[^[\]]*\]|\([^()]*\)|'[^']*'(?![A-Za-z])/g;
 const HOLE = "\u0002";
 const WORDS = /[A-Za-z]{2,}/g;
 /** Share of lines whose content is nothing but masked values that makes it a value everywhere. */

@@ -88,7 +88,8 @@ function* phrasesOf(pieces: readonly string[]): Generator<{ from: number; to: nu
     for (let to = from + 1; to <= Math.min(pieces.length, from + LONGEST); to++) {
       const part = pieces.slice(from, to);
       const ends = to === pieces.length || (afterComma && (pieces[to - 1] as string).endsWith(","));
-      if (!ends || (!known && !part.some((p) => p.includes("("))) || part.some((p) => p.startsWith("=") || PAIR.test(p))) continue;
+      const remarked = part.some((p) => p.startsWith("("));
+      if (!ends || (!known && !remarked) || (!remarked && part.some((p) => PAIR.test(p)))) continue;
       const value = part.some((p) => p.includes(WILDCARD)) && part.some((p) => WORD.test(p));
       if (value) yield { from, to, value };
     }

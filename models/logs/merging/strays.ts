@@ -2,8 +2,9 @@ import { WILDCARD } from "../characters.ts";
 import { parametersOf } from "../parameters.ts";
 import { groupBy, type Item, mergeItems } from "./item.ts";
 
-/** A stray has at most this share of the lines of the template that it fits. */
+/** A stray has at most this share of the lines of the template that it fits, or this many where it stands for text. */
 const RARE_SHARE = 0.01;
+const RARE_LINES = 3;
 /** Lines of a template that is sure of its wildcards. */
 const SURE_LINES = 50;
 const MOST_STRAY_LINES = 20;
@@ -26,7 +27,7 @@ export function mergeStrays(items: readonly Item[]): Item[] {
     const home =
       item.lines > MOST_STRAY_LINES
         ? undefined
-        : candidates.slice(0, MOST_COMPARED).find((t) => item.lines <= RARE_SHARE * t.lines && fits(item, t));
+        : candidates.slice(0, MOST_COMPARED).find((t) => t !== item && isRare(item, t) && fits(item, t));
     if (home) taken.set(home, [...(taken.get(home) ?? []), item]);
     else out.push(item);
   }
@@ -40,6 +41,9 @@ const constantsOf = (item: Item) => item.pieces.filter((p) => WORD.test(p)).leng
 
 const wildBeginnings = (byFirst: ReadonlyMap<string, Item[]>): Item[] =>
   [...byFirst].flatMap(([first, list]) => (first.includes(WILDCARD) ? list : []));
+
+const isRare = (item: Item, t: Item): boolean =>
+  item.lines <= Math.max(RARE_SHARE * t.lines, t.open ? RARE_LINES : 0);
 
 function fits(item: Item, template: Item): boolean {
   if (item.pieces.length === template.pieces.length) {

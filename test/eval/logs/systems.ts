@@ -74,10 +74,6 @@ export const DEVELOPMENT: readonly System[] = [
       "statistics: max connection rate {int}/60s for (smtp:{ip}) at {clock}",
     ],
   },
-];
-
-/** Styles never looked at while developing. */
-export const HELD_OUT: readonly System[] = [
   {
     name: "database",
     statements: [
@@ -124,8 +120,8 @@ export const HELD_OUT: readonly System[] = [
   {
     name: "game",
     statements: [
-      "Player {plainUser}[[ <{text}>]] joined from {ip}",
-      "Player {plainUser}[[ <{text}>]] left after {lifetime}",
+      "Player {plainUser}[[ ({text})]] joined from {ip}",
+      "Player {plainUser}[[ ({text})]] left after {lifetime}",
       "Match {hex8} ended after {lifetime}, score {int}:{int}",
       "Match {hex8} started on map {service} with {int} players",
       "chat <{plainUser}> {text}",
@@ -146,6 +142,74 @@ export const HELD_OUT: readonly System[] = [
       "memory usage {size} of {=unlimited|<<size>>}",
       "spill {int} to {file}",
       "merging {int} sorted runs[[ from {int} disks]]",
+    ],
+  },
+];
+
+/** Styles written after the miner, scored without changing it since. */
+export const HELD_OUT: readonly System[] = [
+  {
+    name: "vpn",
+    statements: [
+      "peer {ip}:{port} handshake completed in {duration}[[ (rekey {int})]]",
+      "peer {ip}:{port} sent {int} bytes[[ ({float} KiB)]], received {int} bytes[[ ({float} KiB)]], idle {lifetime}",
+      "tunnel {hex8} up after {wordyDuration}[[, {int} retries]]",
+      "tunnel {hex8} down",
+      "user {user} authenticated from {ip}[[ via {service}]]",
+      "user {user} rejected from {ip}",
+      "lease {ip} expires {=never|in <<wordyDuration>>}",
+      "route {ip}/{int} added",
+      "route {ip}/{int} removed",
+    ],
+  },
+  {
+    name: "queue",
+    statements: [
+      "topic={service} partition={int} event=commit offset={int}[[ lag={int}]][[ member={uuid}]]",
+      "topic={service} partition={int} event=rebalance members={int} took={duration}",
+      "delivered {int} messages to {node}[[ ({size})]] in {wordyDuration}",
+      "delivered dead letter {uuid} to {service}: {text}",
+      "broker {int} became leader for [{list}]",
+      "broker {int} resigned as leader for [{list}]",
+      "retention removed {int} segments[[ ({size} freed)]] older than {=forever|<<wordyDuration>>}",
+      "consumer {uuid} joined",
+      "consumer {uuid} left",
+    ],
+  },
+  {
+    name: "jsonapi",
+    statements: [
+      '{"ts":{int},"level":"info","message":"request done","path":"{path}","ms":{float}[[,"user":"{user}"]][[,"cached":{bool}]]}',
+      '{"ts":{int},"level":"warn","message":"slow query","table":"{service}","ms":{float}[[,"rows":{int}]]}',
+      '{"ts":{int},"level":"info","message":"session created","session":"{uuid}"[[,"ttl":{int}]]}',
+      '{"ts":{int},"level":"info","message":"session destroyed","session":"{uuid}"}',
+      '{"ts":{int},"level":"error","message":"upstream unreachable","host":"{host}","attempt":{int}[[,"last":"{clock}"]]}',
+    ],
+  },
+  {
+    name: "build",
+    statements: [
+      "Compiled {path} in {duration}[[ (cached {percent})]]",
+      "Test {service}.{hex8} passed in {lifetime}[[ after {int} retries]]",
+      "Test {service}.{hex8} skipped",
+      "Downloading {url}[[ ({size})]]",
+      "Artifact {file} uploaded, {int} bytes[[ ({size} compressed)]], checksum {hex32}",
+      "Step {int}/{int} : {text}",
+      "Cache restored from key {hex32}",
+      "Cache saved with key {hex32}",
+      "Worker {node} connected[[ (labels: {list})]]",
+    ],
+  },
+  {
+    name: "sensor",
+    statements: [
+      "device {hex8} reading temp={float} hum={float}[[ batt={percent}]][[ rssi=-{int}]]",
+      "device {hex8} offline since {=unknown|<<clock>>|<<date>>}",
+      "device {hex8} firmware {version} installed[[ ({size})]]",
+      "gateway {ip} heartbeat ok, {int} devices[[, {int} stale]]",
+      "gateway {ip} heartbeat missed",
+      "alarm {int} raised on {node}: value {float} above limit {float}",
+      "alarm {int} cleared on {node}",
     ],
   },
 ];
