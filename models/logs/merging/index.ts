@@ -14,6 +14,7 @@ const steps: readonly ((items: readonly Item[]) => Item[])[] = [
   mergeEnclosed,
   mergeRuns,
   mergeMessages,
+  mergeStrays,
   mergeOptional,
   mergePhrases,
   mergePrefixes,

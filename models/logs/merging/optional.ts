@@ -38,7 +38,9 @@ function merge(list: readonly Split[], may: (group: readonly Split[]) => boolean
   );
   const out: Item[] = [];
   for (const [frame, group] of frames) {
-    const parts = may(group) ? related(group, constantsOf(frame)).flatMap(bySteadyParentheses).flatMap(completePairs) : group.map((x) => [x]);
+    const parts = may(group)
+      ? related(group, constantsOf(frame)).flatMap(bySteadyParentheses).flatMap(completePairs)
+      : group.map((x) => [x]);
     for (const part of parts.flatMap(often)) {
       const [first] = part as [Split];
       out.push(
@@ -84,7 +86,8 @@ function bySteadyParentheses(part: readonly Split[]): Split[][] {
 
 /** With few constants, what pairs they share says whether templates are one. */
 function related(group: readonly Split[], constants: number): Split[][] {
-  if (constants >= LEAST_CONSTANTS || group.length === 1) return [[...group]];
+  const paired = group.some((x) => x.units.some((u) => u.optional && u.key !== "()"));
+  if (constants >= (paired ? LEAST_CONSTANTS : 1) || group.length === 1) return [[...group]];
   const parts: { keys: Set<string>; members: Split[] }[] = [];
   const bySize = [...group].sort((a, b) => a.units.length - b.units.length);
   for (const member of bySize) {
@@ -118,7 +121,13 @@ function written(group: readonly Split[]): string[] {
       else {
         if (gap) leaveGap(out);
         gap = false;
-        const texts = new Set(lists.flat().filter((o) => nameOf(o) === nameOf(unit)).map((o) => o.text));
+        const texts = new Set(
+          lists
+            .flat()
+            .filter((o) => nameOf(o) === nameOf(unit))
+            .map((o) => o.text),
+        );
+        if (unit.mark && out.length > 0) out.push((out.pop() as string).slice(0, -unit.mark.length));
         out.push(texts.size === 1 ? unit.text : (unit.content ?? unit.key));
       }
     if (gap) leaveGap(out);
@@ -129,8 +138,10 @@ function written(group: readonly Split[]): string[] {
 const nameOf = (unit: Unit): string => unit.content ?? unit.key;
 
 function leaveGap(out: string[]): void {
-  if (out.length === 0) out.push(WILDCARD);
-  else if (!(out.at(-1) as string).endsWith(WILDCARD)) out[out.length - 1] += WILDCARD;
+  const last = out.pop() ?? "";
+  const mark = /[,;.]$/.exec(last)?.[0] ?? "";
+  const bare = last.slice(0, last.length - mark.length);
+  out.push(bare.endsWith(WILDCARD) ? last : bare + WILDCARD + mark);
 }
 
 /** A fixed unit and the optional ones behind it; the first slot is the beginning. */

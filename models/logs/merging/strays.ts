@@ -7,7 +7,6 @@ const RARE_SHARE = 0.01;
 const RARE_LINES = 3;
 /** Lines of a template that is sure of its wildcards. */
 const SURE_LINES = 50;
-const MOST_STRAY_LINES = 20;
 const LEAST_CONSTANTS = 2;
 /** Sure templates that a stray is compared with. */
 const MOST_COMPARED = 200;
@@ -24,10 +23,7 @@ export function mergeStrays(items: readonly Item[]): Item[] {
   const out: Item[] = [];
   for (const item of items) {
     const candidates = [...(byFirst.get(item.pieces[0] as string) ?? []), ...wildBeginnings(byFirst)];
-    const home =
-      item.lines > MOST_STRAY_LINES
-        ? undefined
-        : candidates.slice(0, MOST_COMPARED).find((t) => t !== item && isRare(item, t) && fits(item, t));
+    const home = candidates.slice(0, MOST_COMPARED).find((t) => t !== item && isRare(item, t) && fits(item, t));
     if (home) taken.set(home, [...(taken.get(home) ?? []), item]);
     else out.push(item);
   }
@@ -42,8 +38,7 @@ const constantsOf = (item: Item) => item.pieces.filter((p) => WORD.test(p)).leng
 const wildBeginnings = (byFirst: ReadonlyMap<string, Item[]>): Item[] =>
   [...byFirst].flatMap(([first, list]) => (first.includes(WILDCARD) ? list : []));
 
-const isRare = (item: Item, t: Item): boolean =>
-  item.lines <= Math.max(RARE_SHARE * t.lines, t.open ? RARE_LINES : 0);
+const isRare = (item: Item, t: Item): boolean => item.lines <= Math.max(RARE_SHARE * t.lines, t.open ? RARE_LINES : 0);
 
 function fits(item: Item, template: Item): boolean {
   if (item.pieces.length === template.pieces.length) {

@@ -11,6 +11,8 @@ export interface Unit {
   readonly optional: boolean;
   /** Of a parenthesis: its content with wordings of values made one. */
   readonly content?: string;
+  /** Of a parenthesis: the comma behind it, which the unit before has too, as it would without the parenthesis. */
+  readonly mark?: string;
 }
 
 /** Words that stand where a value would be. */
@@ -37,7 +39,8 @@ export function unitsOf(pieces: readonly string[]): Unit[] {
     if (end > i && i > 0) {
       const text = pieces.slice(i, end).join(" ");
       if (text.includes(WILDCARD)) {
-        units.push({ text, key: "()", optional: true, content: contentOf(pieces.slice(i, end)) });
+        const mark = takeMark(units, text);
+        units.push({ text, key: "()", optional: true, content: contentOf(pieces.slice(i, end)), mark });
         i = end;
         continue;
       }
@@ -74,6 +77,15 @@ export function parenthesisEnd(pieces: readonly string[], at: number): number {
     if (depth <= 0) return /\)[,;.]?$/.test(piece) ? i + 1 : at;
   }
   return at;
+}
+
+/** Gives the last fixed unit the mark that ends a parenthesis. */
+function takeMark(units: Unit[], parenthesis: string): string {
+  const mark = parenthesis.slice(parenthesis.lastIndexOf(")") + 1);
+  const last = units.at(-1);
+  if (mark === "" || !last || last.optional || last.text.endsWith(mark)) return "";
+  units[units.length - 1] = { ...last, text: last.text + mark, key: last.key + mark };
+  return mark;
 }
 
 /** Whether a pair is written without its value (`user=`). */

@@ -165,8 +165,8 @@ export const HELD_OUT: readonly System[] = [
   {
     name: "queue",
     statements: [
-      "topic={service} partition={int} event=commit offset={int}[[ lag={int}]][[ member={uuid}]]",
-      "topic={service} partition={int} event=rebalance members={int} took={duration}",
+      "offsets committed topic={service} partition={int} offset={int}[[ lag={int}]][[ member={uuid}]]",
+      "group rebalanced topic={service} partition={int} members={int} took={duration}",
       "delivered {int} messages to {node}[[ ({size})]] in {wordyDuration}",
       "delivered dead letter {uuid} to {service}: {text}",
       "broker {int} became leader for [{list}]",
