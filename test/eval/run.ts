@@ -1,15 +1,25 @@
-/** `npm run eval -- <name> [options]`: accuracy on the recorded data, beside the figures of the peers. */
-const EVALUATIONS: Readonly<
-  Record<string, { about: string; load: () => Promise<{ main(args: string[]): Promise<number> }> }>
-> = {
-  rca: { about: "root causes of recorded incidents", load: () => import("./rca/main.ts") },
+/** `npm run eval -- NAME [options]`: accuracy on the development data, beside the peers' figures. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
+  metrics: { file: "metrics/run.ts", what: "`score` on NAB, SMD and ASD, beside the peers" },
+  alarms: { file: "metrics/alarms.ts", what: "the alarm for each category left out, and on generated series" },
+  logs: { file: "logs/run.ts", what: "templates and sessions, beside the peers, and on generated logs" },
+  rca: { file: "rca/main.ts", what: "`diagnose` on recorded incidents and alert storms, beside the peers" },
+  faults: { file: "faults.ts", what: "the demo for every fault, several seeds each" },
 };
 
-const [name = "", ...args] = process.argv.slice(2);
-const chosen = EVALUATIONS[name];
-if (chosen) process.exitCode = await (await chosen.load()).main(args);
-else {
-  const list = Object.entries(EVALUATIONS).map(([n, e]) => `  ${n}  ${e.about}`);
-  process.stderr.write(`npm run eval -- <name> [options]\n${list.join("\n")}\n`);
-  process.exitCode = 2;
+const [name, ...args] = process.argv.slice(2);
+const known = name !== undefined && Object.hasOwn(EVALUATIONS, name) ? EVALUATIONS[name] : undefined;
+if (!known) {
+  const list = Object.entries(EVALUATIONS).map(([key, { what }]) => `${key}: ${what}\n`);
+  process.stderr.write(list.join(""));
+  process.exitCode = name === undefined || name === "list" || name === "--help" ? 0 : 2;
+} else {
+  const file = join(import.meta.dirname, known.file);
+  const child = spawn(process.execPath, ["--import", "tsx", file, ...args], { stdio: "inherit" });
+  child.once("exit", (code) => {
+    process.exitCode = code ?? 1;
+  });
 }
