@@ -40,7 +40,28 @@ export function formOf({ pieces, joined }: MaskedLine, line: string): Form {
   const classes = words.map((_, i) => classAt(words, i));
   const raw = pieces.some(isNameWithNumber) ? rawPieces(line) : null;
   const literals = raw?.length === pieces.length ? raw : null;
-  return { tokens, words, classes, pieces, varies: false, lines: 1, literals };
+  return {
+    tokens: tokens.map(shared),
+    words: words.map(shared),
+    classes,
+    pieces: pieces.map(shared),
+    varies: false,
+    lines: 1,
+    literals: literals?.map(shared) ?? null,
+  };
+}
+
+/** Strings that forms have in common, once; and free of the text that they were cut from, which they would keep alive. */
+const strings = new Map<string, string>();
+const MOST_STRINGS = 20_000;
+
+export function shared(text: string): string {
+  const known = strings.get(text);
+  if (known !== undefined) return known;
+  if (strings.size >= MOST_STRINGS) strings.clear();
+  const own = JSON.parse(JSON.stringify(text)) as string;
+  strings.set(own, own);
+  return own;
 }
 
 /** Forgets the literals that another line of the form doesn't have. O(line), a few times a form. */

@@ -27,13 +27,13 @@ export interface MinerOptions {
 }
 
 /** Members compared with a new representative, the newest first: bounds the time that a line can take. */
-const MOST_COMPARED = 512;
+const MOST_COMPARED = 384;
 /** Representatives in a cell before it is fused between two settlings. */
 const EARLY_FUSE = 12;
 const FIRST_SETTLE = 1000;
-const MOST_KEYS = 100_000;
+const MOST_KEYS = 50_000;
 /** Ids in the merge map. */
-const MOST_IDS = 400_000;
+const MOST_IDS = 200_000;
 const TABLE_BITS = 18;
 /** Lines of a form whose literals are all looked at; later ones at powers of two. */
 const LOOKED_AT = 64;
@@ -67,7 +67,7 @@ export class Miner {
   #nextSettle = FIRST_SETTLE;
   #counts: MinerCounts = { cutLines: 0, retiredTemplates: 0, forgottenTemplates: 0 };
 
-  constructor({ mostTemplates = 20_000, mostLineChars = 8192, masks = [] }: MinerOptions = {}) {
+  constructor({ mostTemplates = 10_000, mostLineChars = 8192, masks = [] }: MinerOptions = {}) {
     if (!(mostTemplates >= 10)) throw new RangeError(`Miner: mostTemplates is ${mostTemplates}; give 10 or more`);
     if (!(mostLineChars >= 64)) throw new RangeError(`Miner: mostLineChars is ${mostLineChars}; give 64 or more`);
     this.#mostTemplates = mostTemplates;

@@ -1,4 +1,4 @@
-import type { Form } from "./form.ts";
+import { type Form, shared } from "./form.ts";
 import { shapeOf } from "./tokens.ts";
 import type { WordClass } from "./word-class.ts";
 
@@ -42,7 +42,7 @@ export function representative(id: number, form: Form, line: number): Representa
     tokens,
     words,
     classes,
-    shapes: tokens.map((t, i) => shapeOf(t, words[i] as string)),
+    shapes: tokens.map((t, i) => shared(shapeOf(t, words[i] as string))),
     wild: new Set(),
     forms: [form],
     fused: false,

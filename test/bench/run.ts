@@ -13,6 +13,7 @@ const SCRIPTS: Readonly<Record<string, { file: string; what: string }>> = {
   restore: { file: "restore.ts", what: "time to take a state back from its changelog" },
   bank: { file: "bank.ts", what: "scoring alone: window updates a second of each detector bank" },
   decode: { file: "decode.ts", what: "points a second of the OTLP decoder and of protobufjs" },
+  templates: { file: "templates.ts", what: "log lines a second of the template miner and of Drain3" },
   "agent-cost": { file: "agent-cost.ts", what: "CPU and memory of the host agent" },
 };
 const STREAM_HELP = `stream: the streaming job and named alternatives on a real broker (docs/bench.md)

@@ -125,12 +125,12 @@ function valueRun(pieces: readonly string[], at: number): { key: string; end: nu
   let end = at + 1;
   while (after === "" && end < pieces.length) {
     const unit = WORD_WITH_END.exec(pieces[end] as string);
-    if (!unit || unit[1] !== "" || !isUnitWord(unit[2] as string)) break;
+    if (unit?.[1] !== "" || !isUnitWord(unit[2] as string)) break;
     after = unit[3] as string;
     end++;
     value = after === "" && end < pieces.length ? VALUE.exec(pieces[end] as string) : null;
     const next = WORD_WITH_END.exec(pieces[end + 1] ?? "");
-    if (!value || value[1] !== "" || value[2] !== "" || !next || !isUnitWord(next[2] as string)) break;
+    if (value?.[1] !== "" || value[2] !== "" || !isUnitWord(next?.[2] ?? "")) break;
     end++;
   }
   return { key: before + WILDCARD + after, end };

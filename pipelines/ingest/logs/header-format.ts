@@ -8,7 +8,7 @@ type Part = { field: string } | { literal: string } | { optional: Part[] };
 
 const FIELD = /^<([A-Za-z_]\w*)>/;
 /** The header is looked for in this much of a line: bounds what a hostile line can cost. */
-const MOST_HEADER_CHARS = 2048;
+const MOST_HEADER_CHARS = 1024;
 
 /**
  * A format is fields in angle brackets with the text between them: a space stands for white space of any length, a
