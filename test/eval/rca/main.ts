@@ -1,6 +1,7 @@
 /** `npm run eval -- rca [--only PREFIX] [--weights] [--robust] [--json FILE]` */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { type CaseAnswer, diagnoseCase } from "../../../pipelines/run/diagnose/diagnose-case.ts";
 import { judgeAlerts } from "./alerts.ts";
@@ -157,3 +158,5 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   });
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await main(process.argv.slice(2));
