@@ -17,6 +17,7 @@ import { templatesCommand } from "./templates.ts";
 
 /** What the user gave is at fault. */
 const BAD_INPUT: ReadonlySet<string> = new Set(["CONFIG_INVALID", "MODEL_INVALID", "INPUT_INVALID"]);
+import { scoreCommand } from "./score.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 bad usage or config. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -29,6 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
     runCommand,
     replayCommand,
     agentCommand,
+    scoreCommand,
     incidentsCommand,
     recoverCommand,
     deadLettersCommand,

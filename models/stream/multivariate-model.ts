@@ -1,0 +1,316 @@
+import type { RowScores, StreamModel, StreamModelState } from "./model.ts";
+import { recentRows } from "./recent-rows.ts";
+import { univariateScorer } from "./univariate.ts";
+import { ENERGIES, startPast, type VarPast, type VarWork, varEnergies, workFor } from "./var-energies.ts";
+import { fitVar, type VarFit } from "./var-fit.ts";
+
+export interface MultivariateOptions {
+  /** Columns that are told from one another: more are cut into groups of this size, in order. */
+  groupDims?: number;
+  /** Rows kept to learn from without a `fit`. */
+  memoryRows?: number;
+  /** Rows before the first opinion without a `fit`, and then again at every doubling up to `memoryRows`. */
+  firstRows?: number;
+}
+
+/** Rows over which each energy is averaged. */
+const SMOOTHING = [5, 15] as const;
+const SMOOTHED = ENERGIES * SMOOTHING.length;
+/** An energy beyond this many times the usual is strange: without `fit`, such rows are not learned. */
+const STRANGE = 8;
+/** Rows that the usual energies remember, and how many times the usual one row can teach. */
+const BASE_MEMORY = 5000;
+const BASE_CLIP = 5;
+/** Few rows must not over-fit; see `VarOptions`. */
+const COLD_RIDGE_ROWS = 0.3;
+const LEAST_BASE = 1e-9;
+
+interface Group {
+  readonly from: number;
+  readonly dims: number;
+  readonly row: Float64Array;
+  readonly work: VarWork;
+  fit: VarFit | undefined;
+  past: VarPast | undefined;
+}
+
+/**
+ * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
+ * the values give four energies a row, each over its usual size and smoothed over 5 and 15 rows; E is the geometric mean
+ * of the eight, the score E / (1 + E). With `fit` the model and the usual sizes are those of the fitted rows. Without, it
+ * learns on the way from the last rows that were not strange. Alarms are those of the univariate scorer on log E, upwards.
+ *
+ * Any scale; a gap counts as the last value. (order + 1) dims^2 multiply-adds a row; (order + 1) dims^2 doubles a fit and
+ * `memoryRows` rows without one.
+ */
+export function multivariateModel(
+  dims: number,
+  { groupDims = 48, memoryRows = 4096, firstRows = 32 }: MultivariateOptions = {},
+  state?: StreamModelState,
+): StreamModel {
+  const name = "multivariate";
+  const count = Math.ceil(dims / groupDims);
+  const groups: Group[] = Array.from({ length: count }, (_, g) => {
+    const from = Math.floor((g * dims) / count);
+    const own = Math.floor(((g + 1) * dims) / count) - from;
+    return { from, dims: own, row: new Float64Array(own), work: workFor(own), fit: undefined, past: undefined };
+  });
+  const recent = recentRows(dims, memoryRows);
+  const alarms = univariateScorer();
+  alarms.resize(1);
+  const last = new Float64Array(dims);
+  const base = new Float64Array(ENERGIES).fill(1);
+  const smooth = new Float64Array(SMOOTHED);
+  const weight = new Float64Array(SMOOTHING.length);
+  /** Rows seen, rows scored, row of the next fit, 1 once fitted at once, last score, last tail. */
+  const counters = Float64Array.of(0, 0, firstRows, 0, 0, 1);
+  const own = new Float64Array(ENERGIES);
+  const sum = new Float64Array(ENERGIES);
+  const slot = Uint32Array.of(0);
+  const [time, energy] = [new Float64Array(1), new Float64Array(1)];
+  const inner = {
+    score: new Float64Array(1),
+    alarm: new Float64Array(1),
+    expected: new Float64Array(1),
+    scale: new Float64Array(1),
+    tail: new Float64Array(1),
+  };
+  if (state) restore(state);
+
+  /** Energies of the row in `last`, summed over the groups. */
+  function energies(): void {
+    sum.fill(0);
+    for (const g of groups) {
+      for (let j = 0; j < g.dims; j++) g.row[j] = last[g.from + j]!;
+      varEnergies(g.fit!, g.past!, g.row, g.work, own);
+      for (let e = 0; e < ENERGIES; e++) sum[e]! += own[e]! * (e % 2 === 0 ? 1 : g.dims);
+    }
+    for (let e = 0; e < ENERGIES; e++) sum[e]! /= dims;
+  }
+
+  /** Fits every group to rows [n, dims]; then goes through their last ones, so that the past is in place. */
+  function refit(rows: Float64Array, use: Uint8Array | undefined, ridgeRows: number): void {
+    const n = rows.length / dims;
+    for (const g of groups) {
+      const part = count === 1 ? rows : new Float64Array(n * g.dims);
+      if (count > 1)
+        for (let i = 0; i < n; i++)
+          for (let j = 0; j < g.dims; j++) part[i * g.dims + j] = rows[i * dims + g.from + j]!;
+      g.fit = fitVar(part, g.dims, { ridgeRows }, use);
+      g.past = startPast(g.fit);
+      for (let i = Math.max(0, n - 1 - g.fit.order); i < n; i++)
+        varEnergies(g.fit, g.past, part.subarray(i * g.dims, (i + 1) * g.dims), g.work, own);
+    }
+  }
+
+  /** log E of the energies in `sum`; moves the smoothing on. */
+  function smoothed(): number {
+    let log = 0;
+    for (let s = 0; s < SMOOTHING.length; s++) {
+      const share = 1 / SMOOTHING[s]!;
+      weight[s]! += share * (1 - weight[s]!);
+      for (let e = 0; e < ENERGIES; e++) {
+        const at = s * ENERGIES + e;
+        smooth[at]! += share * (sum[e]! / base[e]! - smooth[at]!);
+        log += Math.log(smooth[at]! / weight[s]! + 1e-6);
+      }
+    }
+    return log / SMOOTHED;
+  }
+
+  function takeRow(rows: Float64Array, i: number): boolean {
+    let present = 0;
+    for (let j = 0; j < dims; j++) {
+      const v = rows[i * dims + j]!;
+      if (!Number.isFinite(v)) continue;
+      last[j] = v > 1e150 ? 1e150 : v < -1e150 ? -1e150 : v;
+      present++;
+    }
+    return present > 0;
+  }
+
+  function learnOnTheWay(): void {
+    let strange = 0;
+    for (let e = 0; e < ENERGIES; e++) strange += Math.log(sum[e]! / base[e]! + 1e-6) / ENERGIES;
+    recent.push(last, !(counters[1]! > firstRows && strange > Math.log(STRANGE)));
+    if (counters[0] !== counters[2]) return;
+    const { rows, use } = recent.inOrder();
+    refit(rows, use, COLD_RIDGE_ROWS);
+    counters[2] = counters[0]! + Math.min(counters[0]!, memoryRows);
+  }
+
+  function learnBase(): void {
+    const n = counters[1]!;
+    const rate = Math.max(1 / n, 1 / BASE_MEMORY);
+    for (let e = 0; e < ENERGIES; e++) {
+      const v = n < 10 ? sum[e]! : Math.min(sum[e]!, BASE_CLIP * base[e]!);
+      base[e] = Math.max(LEAST_BASE, n === 1 ? v : base[e]! + (v - base[e]!) * rate);
+    }
+  }
+
+  /** One row; `learn` also moves what is learned on the way. */
+  function step(timesMs: Float64Array, rows: Float64Array, i: number, out: RowScores): void {
+    const present = takeRow(rows, i);
+    const ready = groups[0]!.fit !== undefined;
+    if (out.column) out.column[i] = -1;
+    if (out.expected) out.expected[i] = Number.NaN;
+    if (out.scale) out.scale[i] = Number.NaN;
+    out.alarm[i] = 0;
+    if (present) {
+      counters[0]!++;
+      if (ready) {
+        energies();
+        counters[1]!++;
+        if (counters[3] === 0) learnBase();
+        const log = smoothed();
+        const e = Math.exp(Math.min(log, 30));
+        counters[4] = e / (1 + e);
+        time[0] = timesMs[i]!;
+        energy[0] = log;
+        alarms.observe(slot, time, energy, inner);
+        // NaN while the alarms are cold
+        if (log > inner.expected[0]!) out.alarm[i] = inner.alarm[0]!;
+        if (out.column) explain(out, i);
+      }
+      if (counters[3] === 0) learnOnTheWay();
+    }
+    out.score[i] = counters[4]!;
+    if (out.tail) out.tail[i] = inner.tail[0] || 1;
+  }
+
+  /** The column whose value is furthest from its forecast, or moved furthest. */
+  function explain(out: RowScores, i: number): void {
+    let most = 0;
+    for (const g of groups) {
+      const fit = g.fit!;
+      for (let j = 0; j < g.dims; j++) {
+        const off = Math.max(Math.abs(g.work.error[j]! * fit.errorUnit[j]!), Math.abs(g.work.change[j]!));
+        if (!(off > most)) continue;
+        most = off;
+        out.column![i] = g.from + j;
+        if (out.expected) out.expected[i] = fit.mean[j]! + (g.work.z[j]! - g.work.error[j]!) / fit.unit[j]!;
+        if (out.scale) out.scale[i] = 1 / (fit.errorUnit[j]! * fit.unit[j]!);
+      }
+    }
+  }
+
+  function check(timesMs: Float64Array, rows: Float64Array): number {
+    const n = timesMs.length;
+    if (rows.length !== n * dims) throw new RangeError(`${name}: ${rows.length} values are not ${n} rows of ${dims}`);
+    return n;
+  }
+
+  function save(): StreamModelState {
+    const values: Record<string, number[]> = {
+      last: Array.from(last),
+      base: Array.from(base),
+      smooth: Array.from(smooth),
+      weight: Array.from(weight),
+      counters: Array.from(counters),
+      alarms: Array.from(alarms.saveBlock(0, 1)),
+      tail: [inner.tail[0]!],
+      ...recent.save(),
+    };
+    groups.forEach((g, i) => {
+      if (!g.fit || !g.past) return;
+      for (const [key, value] of Object.entries(g.fit))
+        if (typeof value !== "number") values[`${key}${i}`] = Array.from(value);
+      values[`past${i}`] = [g.past.rows, ...g.past.values];
+    });
+    return { kind: name, version: 1, dims, values };
+  }
+
+  function restore({ values, dims: held }: StreamModelState): void {
+    if (held !== dims) throw new RangeError(`${name}: the state has ${held} columns, not ${dims}`);
+    const get = (key: string, length?: number) => {
+      const v = values[key];
+      if (!v || (length !== undefined && v.length !== length))
+        throw new RangeError(`${name}: the state has no proper ${key}`);
+      return Float64Array.from(v);
+    };
+    for (const [key, into] of Object.entries({ last, base, smooth, weight, counters })) into.set(get(key, into.length));
+    alarms.loadBlock(0, 1, get("alarms"));
+    inner.tail.set(get("tail", 1));
+    recent.load(values);
+    groups.forEach((g, i) => {
+      if (!values[`mean${i}`]) return;
+      const weights = get(`weights${i}`);
+      const order = (weights.length / g.dims - 1) / g.dims;
+      const square = g.dims * g.dims;
+      g.fit = {
+        dims: g.dims,
+        order,
+        mean: get(`mean${i}`, g.dims),
+        unit: get(`unit${i}`, g.dims),
+        weights,
+        errorMean: get(`errorMean${i}`, g.dims),
+        errorWhitener: get(`errorWhitener${i}`, square),
+        errorUnit: get(`errorUnit${i}`, g.dims),
+        valueMean: get(`valueMean${i}`, g.dims),
+        valueWhitener: get(`valueWhitener${i}`, square),
+        changeUnit: get(`changeUnit${i}`, g.dims),
+      };
+      const past = get(`past${i}`, 1 + order * g.dims);
+      g.past = { rows: past[0]!, values: past.slice(1) };
+    });
+  }
+
+  return {
+    kind: name,
+    dims,
+    fit(timesMs, rows) {
+      const n = check(timesMs, rows);
+      const filled = new Float64Array(rows.length);
+      let kept = 0;
+      for (let i = 0; i < n; i++)
+        if (takeRow(rows, i)) {
+          filled.set(last, kept * dims);
+          kept++;
+        }
+      if (kept < 4 * firstRows) {
+        // too little to rely on: learn on the way, beginning with these
+        const out = { score: new Float64Array(n), alarm: new Float64Array(n) };
+        for (let i = 0; i < n; i++) step(timesMs, rows, i, out);
+        return;
+      }
+      const used = filled.subarray(0, kept * dims);
+      refit(used, undefined, 0);
+      for (const g of groups) g.past = startPast(g.fit!);
+      // the usual size of each energy, then log E of the same rows, for the alarms
+      const all = new Float64Array(kept * ENERGIES);
+      base.fill(0);
+      for (let i = 0; i < kept; i++) {
+        last.set(used.subarray(i * dims, (i + 1) * dims));
+        energies();
+        all.set(sum, i * ENERGIES);
+        for (let e = 0; e < ENERGIES; e++) base[e]! += sum[e]! / kept;
+      }
+      for (let e = 0; e < ENERGIES; e++) base[e] = Math.max(base[e]!, LEAST_BASE);
+      for (let i = 0; i < kept; i++) {
+        sum.set(all.subarray(i * ENERGIES, (i + 1) * ENERGIES));
+        time[0] = Number.NaN;
+        energy[0] = smoothed();
+        alarms.observe(slot, time, energy, inner);
+      }
+      smooth.fill(0);
+      weight.fill(0);
+      counters[0] = kept;
+      counters[3] = 1;
+      // the next row need not follow on the last of these
+      for (const g of groups) g.past = startPast(g.fit!);
+    },
+    observe(timesMs, rows, out) {
+      const n = check(timesMs, rows);
+      for (let i = 0; i < n; i++) step(timesMs, rows, i, out);
+    },
+    score(timesMs, rows, out) {
+      const n = check(timesMs, rows);
+      const before = save();
+      for (let i = 0; i < n; i++) {
+        step(timesMs, rows, i, out);
+        restore(before);
+      }
+    },
+    save,
+  };
+}

@@ -1,0 +1,168 @@
+import { eachBlock, PERIOD_DOUBLES, periodOf, startPeriod, stepPeriod } from "./period.ts";
+
+/**
+ * What a series does at this time of its season: means of 24 buckets of the day (where times are known) and of 24 buckets
+ * of a period learned from the rows, each predicted from the bucket and its neighbours (weights 1, 2, 1). The learned
+ * period is used while it has lately predicted better than the day.
+ */
+const BUCKETS = 24;
+const DAY_MS = 86_400_000;
+/** Squared error of the learned period, as a share of the day's, at which it takes over and is given up. */
+const TAKE = 0.8;
+const KEEP = 1;
+/** Rows over which the two are compared. */
+const COMPARED_ROWS = 1000;
+
+const MEAN = 0;
+const DAY_SQUARE = 1;
+const OWN_SQUARE = 2;
+const OWN_ROWS = 3;
+const DAY_ERROR = 4;
+const OWN_ERROR = 5;
+const LENGTH = 6;
+const POSITION = 7;
+const CHOSEN = 8;
+const DAY = 9;
+const OWN = DAY + 2 * BUCKETS;
+const FINDER = OWN + 2 * BUCKETS;
+export const SEASON_DOUBLES = FINDER + PERIOD_DOUBLES;
+
+/** What `stepSeason` leaves behind: one object, as this runs for every row. */
+export const season = {
+  /** Value less prediction, before the value was learned. */
+  residual: 0,
+  /** Usual square of the residual. */
+  square: 0,
+  expected: 0,
+  /** Place in the season, in [0, 24). */
+  bucket: 0,
+  /** The season was just changed for another. */
+  changed: false,
+};
+
+export function startSeason(data: Float64Array, at: number): void {
+  data.fill(0, at, at + SEASON_DOUBLES);
+  startPeriod(data, at + FINDER);
+}
+
+function predict(data: Float64Array, profile: number, bucket: number, otherwise: number): number {
+  const before = bucket === 0 ? BUCKETS - 1 : bucket - 1;
+  const after = bucket === BUCKETS - 1 ? 0 : bucket + 1;
+  let sum = 0;
+  let weight = 0;
+  if (data[profile + bucket]! > 0) {
+    sum += 2 * data[profile + BUCKETS + bucket]!;
+    weight += 2;
+  }
+  if (data[profile + before]! > 0) {
+    sum += data[profile + BUCKETS + before]!;
+    weight++;
+  }
+  if (data[profile + after]! > 0) {
+    sum += data[profile + BUCKETS + after]!;
+    weight++;
+  }
+  return weight > 0 ? sum / weight : otherwise;
+}
+
+function teach(data: Float64Array, profile: number, bucket: number, value: number, most: number): void {
+  let count = data[profile + bucket]! + 1;
+  if (count > most) count = most;
+  data[profile + bucket] = count;
+  const mean = data[profile + BUCKETS + bucket]!;
+  data[profile + BUCKETS + bucket] = mean + (value - mean) / count;
+}
+
+/** `rate`: weight of the row in running means; `memory`: rows that they remember. Leaves its results in `season`. */
+export function stepSeason(
+  data: Float64Array,
+  at: number,
+  timeMs: number,
+  value: number,
+  rate: number,
+  memory: number,
+): void {
+  const most = memory / BUCKETS;
+  const mean = data[at + MEAN]! + (value - data[at + MEAN]!) * rate;
+  data[at + MEAN] = mean;
+  const timed = timeMs > 0 && timeMs < 1e15;
+  let bucket = timed ? Math.floor(((timeMs % DAY_MS) * BUCKETS) / DAY_MS) : 0;
+  const profile = at + DAY;
+  let expected = timed ? predict(data, profile, bucket, mean) : mean;
+  let residual = value - expected;
+  let square = data[at + DAY_SQUARE]!;
+  const dayError = residual * residual;
+  data[at + DAY_SQUARE] = square + (dayError - square) * rate;
+  if (timed) teach(data, profile, bucket, value, most);
+
+  season.changed = false;
+  const length = data[at + LENGTH]!;
+  if (length > 0) {
+    let position = data[at + POSITION]! + 1;
+    if (position >= length) position -= length;
+    data[at + POSITION] = position;
+    const own = at + OWN;
+    let place = Math.floor((position * BUCKETS) / length);
+    if (place >= BUCKETS) place = BUCKETS - 1;
+    const forecast = predict(data, own, place, mean);
+    const error = value - forecast;
+    const ownSquare = data[at + OWN_SQUARE]!;
+    const rows = data[at + OWN_ROWS]! + 1;
+    data[at + OWN_ROWS] = rows;
+    const newest = 1 / rows;
+    data[at + OWN_SQUARE] = ownSquare + (error * error - ownSquare) * (newest > rate ? newest : rate);
+    const compare = newest > 1 / COMPARED_ROWS ? newest : 1 / COMPARED_ROWS;
+    const day = data[at + DAY_ERROR]! + (dayError - data[at + DAY_ERROR]!) * compare;
+    const ours = data[at + OWN_ERROR]! + (error * error - data[at + OWN_ERROR]!) * compare;
+    data[at + DAY_ERROR] = day;
+    data[at + OWN_ERROR] = ours;
+    teach(data, own, place, value, most);
+    const chosen = data[at + CHOSEN]! > 0;
+    const better = rows > length && ours < (chosen ? KEEP : TAKE) * day;
+    if (better !== chosen) {
+      data[at + CHOSEN] = better ? 1 : 0;
+      season.changed = true;
+    }
+    if (better) {
+      bucket = place;
+      expected = forecast;
+      residual = error;
+      square = ownSquare;
+    }
+  }
+  if (stepPeriod(data, at + FINDER, value)) renew(data, at, most);
+  season.residual = residual;
+  season.square = square;
+  season.expected = expected;
+  season.bucket = bucket;
+}
+
+/** Takes over a period that was found: its profile from what is remembered, so that it is of use at once. */
+function renew(data: Float64Array, at: number, most: number): void {
+  const found = periodOf(data, at + FINDER);
+  const length = data[at + LENGTH]!;
+  if (found === 0 || found < 4) return; // what was found before stays while it predicts
+  if (length > 0 && Math.abs(found - length) < 0.002 * length) return;
+  if (length > 0 && data[at + CHOSEN]! > 0 && Math.abs(found - length) > 0.05 * length) return;
+  const fresh = length === 0 || Math.abs(found - length) > 0.05 * length;
+  data[at + LENGTH] = found;
+  data[at + POSITION] = 0;
+  const own = at + OWN;
+  data.fill(0, own, own + 2 * BUCKETS);
+  eachBlock(data, at + FINDER, (mean, age) => {
+    let position = -age % found;
+    if (position < 0) position += found;
+    const place = Math.min(BUCKETS - 1, Math.floor((position * BUCKETS) / found));
+    teach(data, own, place, mean, most);
+  });
+  if (!fresh) return;
+  data[at + OWN_SQUARE] = data[at + DAY_SQUARE]!;
+  data[at + OWN_ROWS] = 0;
+  data[at + DAY_ERROR] = 0;
+  data[at + OWN_ERROR] = 0;
+  if (data[at + CHOSEN]! > 0) season.changed = true;
+  data[at + CHOSEN] = 0;
+}
+
+/** Learned period in rows, where it is in use; else 0. */
+export const usedPeriod = (data: Float64Array, at: number): number => (data[at + CHOSEN]! > 0 ? data[at + LENGTH]! : 0);
