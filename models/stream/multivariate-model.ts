@@ -1,5 +1,5 @@
-import type { RowScores, StreamModel, StreamModelState } from "./model.ts";
 import { recentRows } from "./recent-rows.ts";
+import type { RowScores, StreamModel, StreamModelState } from "./stream-model.ts";
 import { univariateScorer } from "./univariate.ts";
 import { ENERGIES, startPast, type VarPast, type VarWork, varEnergies, workFor } from "./var-energies.ts";
 import { fitVar, type VarFit } from "./var-fit.ts";
@@ -14,13 +14,21 @@ export interface MultivariateOptions {
 }
 
 /** Rows over which each energy is averaged. */
-const SMOOTHING = [5, 15] as const;
+const SMOOTHING = [5, 10] as const;
 const SMOOTHED = ENERGIES * SMOOTHING.length;
 /** An energy beyond this many times the usual is strange: without `fit`, such rows are not learned. */
 const STRANGE = 8;
 /** Rows that the usual energies remember, and how many times the usual one row can teach. */
 const BASE_MEMORY = 5000;
 const BASE_CLIP = 5;
+/** Rows over which the usual log E is followed, and how far above it a row must be to be left out of that. */
+const DRIFT_ROWS = 6000;
+const DRIFT_LIMIT = 1;
+/** The same for the level of each column of a fitted model, in rows; deviations that one row can teach. */
+const LEVEL_ROWS = 2000;
+const LEVEL_CLIP = 2;
+/** Quantile of the fitted rows' energies that is their usual size: of the mean, a few wild rows would be most. */
+const BASE_QUANTILE = 0.9;
 /** Few rows must not over-fit; see `VarOptions`. */
 const COLD_RIDGE_ROWS = 0.3;
 const LEAST_BASE = 1e-9;
@@ -36,9 +44,9 @@ interface Group {
 
 /**
  * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
- * the values give four energies a row, each over its usual size and smoothed over 5 and 15 rows; E is the geometric mean
- * of the eight, the score E / (1 + E). With `fit` the model and the usual sizes are those of the fitted rows. Without, it
- * learns on the way from the last rows that were not strange. Alarms are those of the univariate scorer on log E, upwards.
+ * the values give four energies a row, each over its usual size and smoothed over 5 and 10 rows; E is the geometric mean
+ * of the eight over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the fitted rows. Without, it
+ * learns on the way from the last rows that were not strange. Alarms are those of the univariate scorer on log E, upwards. Levels of the columns and the usual log E follow rows that are not strange.
  *
  * Any scale; a gap counts as the last value. (order + 1) dims^2 multiply-adds a row; (order + 1) dims^2 doubles a fit and
  * `memoryRows` rows without one.
@@ -59,11 +67,13 @@ export function multivariateModel(
   const alarms = univariateScorer();
   alarms.resize(1);
   const last = new Float64Array(dims);
+  /** How far the level of each column has moved since it was fitted, in its deviations. */
+  const drift = new Float64Array(dims);
   const base = new Float64Array(ENERGIES).fill(1);
   const smooth = new Float64Array(SMOOTHED);
   const weight = new Float64Array(SMOOTHING.length);
-  /** Rows seen, rows scored, row of the next fit, 1 once fitted at once, last score, last tail. */
-  const counters = Float64Array.of(0, 0, firstRows, 0, 0, 1);
+  /** Rows seen, rows scored, row of the next fit, 1 once fitted at once, last score, usual log E. */
+  const counters = Float64Array.of(0, 0, firstRows, 0, 0, 0);
   const own = new Float64Array(ENERGIES);
   const sum = new Float64Array(ENERGIES);
   const slot = Uint32Array.of(0);
@@ -81,7 +91,8 @@ export function multivariateModel(
   function energies(): void {
     sum.fill(0);
     for (const g of groups) {
-      for (let j = 0; j < g.dims; j++) g.row[j] = last[g.from + j]!;
+      const { unit } = g.fit!;
+      for (let j = 0; j < g.dims; j++) g.row[j] = last[g.from + j]! - drift[g.from + j]! / unit[j]!;
       varEnergies(g.fit!, g.past!, g.row, g.work, own);
       for (let e = 0; e < ENERGIES; e++) sum[e]! += own[e]! * (e % 2 === 0 ? 1 : g.dims);
     }
@@ -130,13 +141,28 @@ export function multivariateModel(
   }
 
   function learnOnTheWay(): void {
-    let strange = 0;
-    for (let e = 0; e < ENERGIES; e++) strange += Math.log(sum[e]! / base[e]! + 1e-6) / ENERGIES;
-    recent.push(last, !(counters[1]! > firstRows && strange > Math.log(STRANGE)));
+    recent.push(last, !(counters[1]! > firstRows && strangeness() > Math.log(STRANGE)));
     if (counters[0] !== counters[2]) return;
     const { rows, use } = recent.inOrder();
     refit(rows, use, COLD_RIDGE_ROWS);
     counters[2] = counters[0]! + Math.min(counters[0]!, memoryRows);
+  }
+
+  /** Mean log of the row's energies over their usual size. */
+  function strangeness(): number {
+    let log = 0;
+    for (let e = 0; e < ENERGIES; e++) log += Math.log(sum[e]! / base[e]! + 1e-6);
+    return log / ENERGIES;
+  }
+
+  /** Levels follow rows that are not strange, so that a model fitted long ago stays of use. */
+  function learnLevels(): void {
+    if (strangeness() >= DRIFT_LIMIT) return;
+    for (const g of groups)
+      for (let j = 0; j < g.dims; j++) {
+        const off = g.work.z[j]! - g.fit!.valueMean[j]!;
+        drift[g.from + j]! += (off > LEVEL_CLIP ? LEVEL_CLIP : off < -LEVEL_CLIP ? -LEVEL_CLIP : off) / LEVEL_ROWS;
+      }
   }
 
   function learnBase(): void {
@@ -162,7 +188,9 @@ export function multivariateModel(
         energies();
         counters[1]!++;
         if (counters[3] === 0) learnBase();
-        const log = smoothed();
+        else learnLevels();
+        const log = smoothed() - counters[5]!;
+        if (log < DRIFT_LIMIT) counters[5]! += log / DRIFT_ROWS;
         const e = Math.exp(Math.min(log, 30));
         counters[4] = e / (1 + e);
         time[0] = timesMs[i]!;
@@ -175,7 +203,7 @@ export function multivariateModel(
       if (counters[3] === 0) learnOnTheWay();
     }
     out.score[i] = counters[4]!;
-    if (out.tail) out.tail[i] = inner.tail[0] || 1;
+    if (out.tail) out.tail[i] = present && ready ? inner.tail[0]! : Number.NaN;
   }
 
   /** The column whose value is furthest from its forecast, or moved furthest. */
@@ -188,7 +216,8 @@ export function multivariateModel(
         if (!(off > most)) continue;
         most = off;
         out.column![i] = g.from + j;
-        if (out.expected) out.expected[i] = fit.mean[j]! + (g.work.z[j]! - g.work.error[j]!) / fit.unit[j]!;
+        if (out.expected)
+          out.expected[i] = fit.mean[j]! + (drift[g.from + j]! + g.work.z[j]! - g.work.error[j]!) / fit.unit[j]!;
         if (out.scale) out.scale[i] = 1 / (fit.errorUnit[j]! * fit.unit[j]!);
       }
     }
@@ -203,12 +232,12 @@ export function multivariateModel(
   function save(): StreamModelState {
     const values: Record<string, number[]> = {
       last: Array.from(last),
+      drift: Array.from(drift),
       base: Array.from(base),
       smooth: Array.from(smooth),
       weight: Array.from(weight),
       counters: Array.from(counters),
       alarms: Array.from(alarms.saveBlock(0, 1)),
-      tail: [inner.tail[0]!],
       ...recent.save(),
     };
     groups.forEach((g, i) => {
@@ -228,9 +257,9 @@ export function multivariateModel(
         throw new RangeError(`${name}: the state has no proper ${key}`);
       return Float64Array.from(v);
     };
-    for (const [key, into] of Object.entries({ last, base, smooth, weight, counters })) into.set(get(key, into.length));
+    for (const [key, into] of Object.entries({ last, drift, base, smooth, weight, counters }))
+      into.set(get(key, into.length));
     alarms.loadBlock(0, 1, get("alarms"));
-    inner.tail.set(get("tail", 1));
     recent.load(values);
     groups.forEach((g, i) => {
       if (!values[`mean${i}`]) return;
@@ -278,14 +307,15 @@ export function multivariateModel(
       for (const g of groups) g.past = startPast(g.fit!);
       // the usual size of each energy, then log E of the same rows, for the alarms
       const all = new Float64Array(kept * ENERGIES);
-      base.fill(0);
       for (let i = 0; i < kept; i++) {
         last.set(used.subarray(i * dims, (i + 1) * dims));
         energies();
         all.set(sum, i * ENERGIES);
-        for (let e = 0; e < ENERGIES; e++) base[e]! += sum[e]! / kept;
       }
-      for (let e = 0; e < ENERGIES; e++) base[e] = Math.max(base[e]!, LEAST_BASE);
+      for (let e = 0; e < ENERGIES; e++) {
+        const sorted = Float64Array.from({ length: kept }, (_, i) => all[i * ENERGIES + e]!).sort();
+        base[e] = Math.max(sorted[Math.floor(BASE_QUANTILE * (kept - 1))]!, LEAST_BASE);
+      }
       for (let i = 0; i < kept; i++) {
         sum.set(all.subarray(i * ENERGIES, (i + 1) * ENERGIES));
         time[0] = Number.NaN;

@@ -7,7 +7,7 @@ export interface SeriesScores {
   /** What the value was expected to be, and one usual deviation from it, in the unit of the series. */
   readonly expected?: Float64Array;
   readonly scale?: Float64Array;
-  /** Share of the series' own past with at least this score, in (0, 1]. */
+  /** Share of the series' own past with at least this score, in (0, 1]; NaN at a gap. */
   readonly tail?: Float64Array;
 }
 

@@ -1,7 +1,6 @@
 /**
- * Share of a series' own past energies at or above this one: a histogram of their logarithm, and beyond its top an
- * exponential in the logarithm (a power law). In (0, 1]; learns after it answers.
- * @see Pickands 1975, Ann. Statist. 3(1)
+ * Share of a series' own past energies at or above this one: a histogram of their logarithm, twelve bins a unit. Bins
+ * hold 16 bits; when they are full they are halved, so that the far past fades.
  */
 const BINS = 96;
 const PER_UNIT = 12;
@@ -9,32 +8,31 @@ const LEAST = -3;
 export const TAIL_CELLS = BINS;
 const MOST_COUNT = 60_000;
 
-export function tailOf(
-  cells: Uint16Array,
-  first: number,
-  data: Float64Array,
-  counted: number,
-  energy: number,
-  learn: boolean,
-): number {
-  const place = (Math.log(energy + 1e-9) - LEAST) * PER_UNIT;
-  const bin = place < 0 ? 0 : place >= BINS ? BINS - 1 : Math.floor(place);
-  let above = 0;
+const placeOf = (logEnergy: number): number => {
+  const place = (logEnergy - LEAST) * PER_UNIT;
+  return place > 0 ? (place < BINS ? place : BINS - 1e-9) : 0;
+};
+
+/** In (0, 1]: half a row more than was seen, so that no finite past makes it 0. `total`: rows in the histogram. */
+export function tailOf(cells: Uint16Array, first: number, total: number, logEnergy: number): number {
+  const place = placeOf(logEnergy);
+  const bin = Math.floor(place);
+  let above = 0.5 + cells[first + bin]! * (1 - (place - bin));
   for (let b = BINS - 1; b > bin; b--) above += cells[first + b]!;
-  const own = cells[first + bin]!;
-  let total = data[counted]!;
-  // a half row above all: no finite past makes a probability of zero
-  const p = (above + own * (1 - Math.min(1, Math.max(0, place - bin))) + 0.5) / (total + 1);
-  if (learn) {
-    if (total >= MOST_COUNT) {
-      total = 0;
-      for (let b = 0; b < BINS; b++) {
-        cells[first + b] = cells[first + b]! >> 1;
-        total += cells[first + b]!;
-      }
+  const p = above / (total + 1);
+  return p < 1 ? p : 1;
+}
+
+/** Adds an energy; gives the new total. */
+export function learnTail(cells: Uint16Array, first: number, total: number, logEnergy: number): number {
+  let left = total;
+  if (left >= MOST_COUNT) {
+    left = 0;
+    for (let b = first; b < first + BINS; b++) {
+      cells[b] = cells[b]! >> 1;
+      left += cells[b]!;
     }
-    cells[first + bin] = cells[first + bin]! + 1;
-    data[counted] = total + 1;
   }
-  return p > 1 ? 1 : p;
+  cells[first + Math.floor(placeOf(logEnergy))]! += 1;
+  return left + 1;
 }

@@ -1,4 +1,4 @@
-import type { RowScores, StreamModel, StreamModelState } from "./model.ts";
+import type { RowScores, StreamModel, StreamModelState } from "./stream-model.ts";
 import { type UnivariateOptions, univariateScorer } from "./univariate.ts";
 
 /** The univariate scorer with one slot, as a model. */

@@ -14,7 +14,7 @@ import {
 } from "./novelty.ts";
 import type { SeriesScorer, SeriesScores } from "./scorer.ts";
 import { SEASON_DOUBLES, season, startSeason, stepSeason } from "./seasons.ts";
-import { TAIL_CELLS, tailOf } from "./tail.ts";
+import { learnTail, TAIL_CELLS, tailOf } from "./tail.ts";
 
 export interface UnivariateOptions extends AlarmOptions {
   /** Rows over which energies are averaged for the score. */
@@ -52,8 +52,7 @@ const ROUGH_VAR = 16;
 const COUNTED = 17;
 const SCORE = 18;
 const TAIL_COUNTED = 19;
-const TAIL = 20;
-const ALARM = 21;
+const ALARM = 20;
 const AR = ALARM + ALARM_DOUBLES;
 const SEASON = AR + AR_DOUBLES;
 const DOUBLES = SEASON + SEASON_DOUBLES;
@@ -128,7 +127,7 @@ export function univariateScorer({
       out.alarm[row] = 0;
       if (out.expected) out.expected[row] = Number.NaN;
       if (out.scale) out.scale[row] = Number.NaN;
-      if (out.tail) out.tail[row] = data[at + ROWS]! > 0 ? data[at + TAIL]! : 1;
+      if (out.tail) out.tail[row] = Number.NaN;
       return;
     }
     const seen = data[at + ROWS]!;
@@ -215,23 +214,24 @@ export function univariateScorer({
       noveltyOfPair(cells, first + ROUGH_PAIR, zShort, zRough) *
       noveltyOfPair(cells, first + SEASON_PAIR, zLevel, zSeason);
     const phased = noveltyInPhase(cells, first + PHASE, phase, zLevel);
-    // six views of equal weight: tilings of a view share it
+    // six views of equal weight, whose tilings share it: one logarithm of all, as its argument stays within 10^-60..10^230
+    const all2 = (counted + 1) * (counted + 1);
+    const own2 = (inPhase + 1) * (inPhase + 1);
+    const all8 = all2 * all2 * (all2 * all2);
+    const own8 = own2 * own2 * (own2 * own2);
     const surprise =
-      (5 * Math.log10(counted + 1) +
-        Math.log10(inPhase + 1) -
-        Math.log10(lines) / 8 -
-        Math.log10(pairs) / 4 -
-        Math.log10(phased) / 2) /
-      6;
+      Math.log10(
+        ((all8 * all8 * all8) / (lines * pairs * pairs)) * ((all8 * all8 * own8) / (phased * phased * phased * phased)),
+      ) / 48;
     data[at + COUNTED] = counted + 1;
     data[at + ROWS] = seen + 1;
     out.alarm[row] = alarmAt(data, at + ALARM, seen, surprise);
     if (out.expected) out.expected[row] = warm ? expected : Number.NaN;
     if (out.scale) out.scale[row] = warm ? residualDev : Number.NaN;
-    // learned whether or not it is asked for: what is said must not depend on what was asked before
-    const tail = tailOf(cells, first + NOVEL_CELLS, data, at + TAIL_COUNTED, energy, warm);
-    data[at + TAIL] = tail;
-    if (out.tail) out.tail[row] = tail;
+    const logEnergy = Math.log(energy + 1e-9);
+    const total = data[at + TAIL_COUNTED]!;
+    if (out.tail) out.tail[row] = warm ? tailOf(cells, first + NOVEL_CELLS, total, logEnergy) : 1;
+    if (warm) data[at + TAIL_COUNTED] = learnTail(cells, first + NOVEL_CELLS, total, logEnergy);
   }
 
   function check(slots: Uint32Array, timesMs: Float64Array, values: Float64Array, out: SeriesScores): void {
