@@ -23,8 +23,8 @@ export const ALARM_DOUBLES = 3;
  * that often surprises alarms less and less. Gives a function of (state, offset, rows seen, surprise).
  */
 export function stepAlarm({
-  threshold = 1.1,
-  habituation = 0.25,
+  threshold = 1.3,
+  habituation = 0.2,
   habituationRows = 12_000,
   refractoryRows = 80,
   rise = 0.5,

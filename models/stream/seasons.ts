@@ -8,7 +8,7 @@ import { eachBlock, PERIOD_DOUBLES, periodOf, startPeriod, stepPeriod } from "./
 const BUCKETS = 24;
 const DAY_MS = 86_400_000;
 /** Squared error of the learned period, as a share of the day's, at which it takes over and is given up. */
-const TAKE = 0.8;
+const TAKE = 0.5;
 const KEEP = 1;
 /** Rows over which the two are compared. */
 const COMPARED_ROWS = 1000;

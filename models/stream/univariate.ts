@@ -87,7 +87,7 @@ const deviation = (variance: number, mean: number) => Math.sqrt(variance) + 1e-9
 export function univariateScorer({
   smoothing = 100,
   memory = 20_000,
-  clip = 100,
+  clip = 50,
   ...alarmOptions
 }: UnivariateOptions = {}): SeriesScorer {
   const name = "univariate";

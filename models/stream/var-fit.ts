@@ -118,7 +118,8 @@ export function fitVar(
     errorWhitener: whitener(ofErrors.covariance, dims, shrink),
     errorUnit: Float64Array.from(
       { length: dims },
-      (_, j) => 1 / Math.max(Math.sqrt(ofErrors.covariance[j * dims + j]!), LEAST_UNIT),
+      (_, j) =>
+        1 / Math.max(Math.sqrt((ofErrors.covariance[j * dims + j]! * (used.length - 1)) / used.length), LEAST_UNIT),
     ),
     valueMean: ofValues.mean,
     valueWhitener: whitener(ofValues.covariance, dims, shrink),
