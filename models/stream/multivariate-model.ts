@@ -37,7 +37,7 @@ interface Group {
   readonly from: number;
   readonly dims: number;
   readonly row: Float64Array;
-  readonly work: VarWork;
+  work: VarWork | undefined;
   fit: VarFit | undefined;
   past: VarPast | undefined;
 }
@@ -61,7 +61,7 @@ export function multivariateModel(
   const groups: Group[] = Array.from({ length: count }, (_, g) => {
     const from = Math.floor((g * dims) / count);
     const own = Math.floor(((g + 1) * dims) / count) - from;
-    return { from, dims: own, row: new Float64Array(own), work: workFor(own), fit: undefined, past: undefined };
+    return { from, dims: own, row: new Float64Array(own), work: undefined, fit: undefined, past: undefined };
   });
   const recent = recentRows(dims, memoryRows);
   const alarms = univariateScorer();
@@ -93,7 +93,7 @@ export function multivariateModel(
     for (const g of groups) {
       const { unit } = g.fit!;
       for (let j = 0; j < g.dims; j++) g.row[j] = last[g.from + j]! - drift[g.from + j]! / unit[j]!;
-      varEnergies(g.fit!, g.past!, g.row, g.work, own);
+      varEnergies(g.fit!, g.past!, g.row, g.work!, own);
       for (let e = 0; e < ENERGIES; e++) sum[e]! += own[e]! * (e % 2 === 0 ? 1 : g.dims);
     }
     for (let e = 0; e < ENERGIES; e++) sum[e]! /= dims;
@@ -109,6 +109,7 @@ export function multivariateModel(
           for (let j = 0; j < g.dims; j++) part[i * g.dims + j] = rows[i * dims + g.from + j]!;
       g.fit = fitVar(part, g.dims, { ridgeRows }, use);
       g.past = startPast(g.fit);
+      g.work = workFor(g.fit);
       for (let i = Math.max(0, n - 1 - g.fit.order); i < n; i++)
         varEnergies(g.fit, g.past, part.subarray(i * g.dims, (i + 1) * g.dims), g.work, own);
     }
@@ -116,17 +117,17 @@ export function multivariateModel(
 
   /** log E of the energies in `sum`; moves the smoothing on. */
   function smoothed(): number {
-    let log = 0;
+    let product = 1; // of eight numbers from 10^-6 to 10^16
     for (let s = 0; s < SMOOTHING.length; s++) {
       const share = 1 / SMOOTHING[s]!;
       weight[s]! += share * (1 - weight[s]!);
       for (let e = 0; e < ENERGIES; e++) {
         const at = s * ENERGIES + e;
         smooth[at]! += share * (sum[e]! / base[e]! - smooth[at]!);
-        log += Math.log(smooth[at]! / weight[s]! + 1e-6);
+        product *= smooth[at]! / weight[s]! + 1e-6;
       }
     }
-    return log / SMOOTHED;
+    return Math.log(product) / SMOOTHED;
   }
 
   function takeRow(rows: Float64Array, i: number): boolean {
@@ -150,9 +151,9 @@ export function multivariateModel(
 
   /** Mean log of the row's energies over their usual size. */
   function strangeness(): number {
-    let log = 0;
-    for (let e = 0; e < ENERGIES; e++) log += Math.log(sum[e]! / base[e]! + 1e-6);
-    return log / ENERGIES;
+    let product = 1;
+    for (let e = 0; e < ENERGIES; e++) product *= sum[e]! / base[e]! + 1e-6;
+    return Math.log(product) / ENERGIES;
   }
 
   /** Levels follow rows that are not strange, so that a model fitted long ago stays of use. */
@@ -160,7 +161,7 @@ export function multivariateModel(
     if (strangeness() >= DRIFT_LIMIT) return;
     for (const g of groups)
       for (let j = 0; j < g.dims; j++) {
-        const off = g.work.z[j]! - g.fit!.valueMean[j]!;
+        const off = g.work!.z[j]! - g.fit!.valueMean[j]!;
         drift[g.from + j]! += (off > LEVEL_CLIP ? LEVEL_CLIP : off < -LEVEL_CLIP ? -LEVEL_CLIP : off) / LEVEL_ROWS;
       }
   }
@@ -212,12 +213,12 @@ export function multivariateModel(
     for (const g of groups) {
       const fit = g.fit!;
       for (let j = 0; j < g.dims; j++) {
-        const off = Math.max(Math.abs(g.work.error[j]! * fit.errorUnit[j]!), Math.abs(g.work.change[j]!));
+        const off = Math.max(Math.abs(g.work!.error[j]! * fit.errorUnit[j]!), Math.abs(g.work!.change[j]!));
         if (!(off > most)) continue;
         most = off;
         out.column![i] = g.from + j;
         if (out.expected)
-          out.expected[i] = fit.mean[j]! + (drift[g.from + j]! + g.work.z[j]! - g.work.error[j]!) / fit.unit[j]!;
+          out.expected[i] = fit.mean[j]! + (drift[g.from + j]! + g.work!.z[j]! - g.work!.error[j]!) / fit.unit[j]!;
         if (out.scale) out.scale[i] = 1 / (fit.errorUnit[j]! * fit.unit[j]!);
       }
     }
@@ -280,6 +281,7 @@ export function multivariateModel(
         changeUnit: get(`changeUnit${i}`, g.dims),
       };
       const past = get(`past${i}`, 1 + order * g.dims);
+      g.work = workFor(g.fit);
       g.past = { rows: past[0]!, values: past.slice(1) };
     });
   }

@@ -18,41 +18,82 @@ function binOf(v: number, half: number): number {
   return Math.floor(v + 0.5);
 }
 
+/** Bins are looked up by 64ths of a deviation, as their edges take logarithms. */
+const PER_DEVIATION = 64;
+const MOST = 10;
+const PLACES = 2 * MOST * PER_DEVIATION;
+
+/** Bin of each place for each of some tilings, those of a place together; and that of places too far out for the table. */
+function tilings(list: readonly { perStep: number; offset: number }[], half: number) {
+  const bin = (z: number, q: number) => {
+    const { perStep, offset } = list[q]!;
+    return half + binOf(z * perStep + offset, half);
+  };
+  const table = Uint8Array.from({ length: PLACES * list.length }, (_, i) =>
+    bin((Math.floor(i / list.length) + 0.5) / PER_DEVIATION - MOST, i % list.length),
+  );
+  return { table, bin };
+}
+
 const LINE_HALF = 20;
 const LINE_BINS = 2 * LINE_HALF + 1;
 export const LINE_CELLS = 8 * LINE_BINS;
 const LINE_PRIOR = 0.05;
-const PER_STEP = Float64Array.of(1 / 0.2, 1 / 0.2, 1 / 0.3, 1 / 0.3, 1 / 0.45, 1 / 0.45, 1 / 0.65, 1 / 0.65);
+const line = tilings(
+  [0.2, 0.3, 0.45, 0.65].flatMap((step) => [0, 0.5].map((offset) => ({ perStep: 1 / step, offset }))),
+  LINE_HALF,
+);
+const LINE_TABLE = line.table;
 
 /** One deviation over eight tilings: four widths, each twice. */
 export function noveltyOfOne(cells: Uint16Array, at: number, z: number): number {
+  const place = (z + MOST) * PER_DEVIATION;
+  const inside = place >= 0 && place < PLACES;
+  const first = inside ? 8 * Math.floor(place) : 0;
   let product = 1;
+  let cell = at;
   for (let q = 0; q < 8; q++) {
-    const cell = at + q * LINE_BINS + LINE_HALF + binOf(z * PER_STEP[q]! + (q & 1) * 0.5, LINE_HALF);
-    const count = cells[cell]!;
+    const c = cell + (inside ? LINE_TABLE[first + q]! : line.bin(z, q));
+    const count = cells[c]!;
     product *= count + LINE_PRIOR;
-    cells[cell] = count + 1;
+    cells[c] = count + 1;
+    cell += LINE_BINS;
   }
   return product;
 }
 
 const PAIR_HALF = 11;
 const PAIR_BINS = 2 * PAIR_HALF + 1;
-const PAIR_TILINGS = 4;
-export const PAIR_CELLS = PAIR_TILINGS * PAIR_BINS * PAIR_BINS;
+export const PAIR_CELLS = 4 * PAIR_BINS * PAIR_BINS;
 const PAIR_PRIOR = 0.1;
-const PER_PAIR_STEP = 1 / 0.6;
+const shifted = (offsets: readonly number[]) =>
+  tilings(
+    offsets.map((offset) => ({ perStep: 1 / 0.6, offset: offset - 0.5 })),
+    PAIR_HALF,
+  );
+const along = shifted([0, 0.25, 0.5, 0.75]);
+const across = shifted([0, 0.75, 0.5, 0.25]);
+const ALONG_TABLE = along.table;
+const ACROSS_TABLE = across.table;
 
 /** Two deviations together, over four tilings shifted along both. */
 export function noveltyOfPair(cells: Uint16Array, at: number, a: number, b: number): number {
+  const placeA = (a + MOST) * PER_DEVIATION;
+  const placeB = (b + MOST) * PER_DEVIATION;
+  const insideA = placeA >= 0 && placeA < PLACES;
+  const insideB = placeB >= 0 && placeB < PLACES;
+  const firstA = insideA ? 4 * Math.floor(placeA) : 0;
+  const firstB = insideB ? 4 * Math.floor(placeB) : 0;
   let product = 1;
-  for (let q = 0; q < PAIR_TILINGS; q++) {
-    const row = PAIR_HALF + binOf(a * PER_PAIR_STEP + q * 0.25 - 0.5, PAIR_HALF);
-    const column = PAIR_HALF + binOf(b * PER_PAIR_STEP + ((q * 0.75) % 1) - 0.5, PAIR_HALF);
-    const cell = at + (q * PAIR_BINS + row) * PAIR_BINS + column;
-    const count = cells[cell]!;
+  let cell = at;
+  for (let q = 0; q < 4; q++) {
+    const row = insideA ? ALONG_TABLE[firstA + q]! : along.bin(a, q);
+    const column = insideB ? ACROSS_TABLE[firstB + q]! : across.bin(b, q);
+    const c = cell + row * PAIR_BINS + column;
+    const count = cells[c]!;
     product *= count + PAIR_PRIOR;
-    cells[cell] = count + 1;
+    cells[c] = count + 1;
+    cell += PAIR_BINS * PAIR_BINS;
   }
   return product;
 }

@@ -73,6 +73,15 @@ function teach(data: Float64Array, profile: number, bucket: number, value: numbe
   data[profile + BUCKETS + bucket] = mean + (value - mean) / count;
 }
 
+/** Hour of the day. Not by %, which is a call. */
+function bucketOfDay(timeMs: number): number {
+  let ofDay = timeMs - Math.floor(timeMs * (1 / DAY_MS)) * DAY_MS;
+  if (ofDay >= DAY_MS)
+    ofDay -= DAY_MS; // the product may have been rounded down
+  else if (ofDay < 0) ofDay += DAY_MS;
+  return Math.floor(ofDay / (DAY_MS / BUCKETS));
+}
+
 /** `rate`: weight of the row in running means; `memory`: rows that they remember. Leaves its results in `season`. */
 export function stepSeason(
   data: Float64Array,
@@ -86,7 +95,7 @@ export function stepSeason(
   const mean = data[at + MEAN]! + (value - data[at + MEAN]!) * rate;
   data[at + MEAN] = mean;
   const timed = timeMs > 0 && timeMs < 1e15;
-  let bucket = timed ? Math.floor(((timeMs % DAY_MS) * BUCKETS) / DAY_MS) : 0;
+  let bucket = timed ? bucketOfDay(timeMs) : 0;
   const profile = at + DAY;
   let expected = timed ? predict(data, profile, bucket, mean) : mean;
   let residual = value - expected;

@@ -70,7 +70,7 @@ describe("vector autoregression", () => {
     }
     const fit = fitVar(x.subarray(0, 600), 3);
     const past = startPast(fit);
-    const [work, energies] = [workFor(3), new Float64Array(4)];
+    const [work, energies] = [workFor(fit), new Float64Array(4)];
     const expected: Record<number, number[]> = {
       10: [6.494534287828925, 2.9135437563068085, 5.062904042649307, 1.741994333780335],
       100: [4.9946733827618415, 1.1866610807272124, 0.7682059134707009, 1.0068226507949012],
