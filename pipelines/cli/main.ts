@@ -12,12 +12,12 @@ import { incidentsCommand } from "./incidents.ts";
 import { recoverCommand } from "./recover.ts";
 import { reliabilityCommand } from "./reliability.ts";
 import { replayCommand, runCommand } from "./run.ts";
+import { scoreCommand } from "./score.ts";
 import { scoreSessionsCommand } from "./score-sessions.ts";
 import { templatesCommand } from "./templates.ts";
 
 /** What the user gave is at fault. */
 const BAD_INPUT: ReadonlySet<string> = new Set(["CONFIG_INVALID", "MODEL_INVALID", "INPUT_INVALID"]);
-import { scoreCommand } from "./score.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 bad usage or config. */
 async function main(argv: readonly string[]): Promise<number> {
