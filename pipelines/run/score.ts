@@ -189,11 +189,14 @@ const TABLE = /\.csv(\.gz)?$/i;
  */
 export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: ScoredFile[]; failed: number }> {
   const { input, output, train, pair = true, makeModel, explain, say = () => {}, each = () => {} } = options;
-  const names = (await readdir(input, { recursive: true, withFileTypes: true }))
-    .filter((e) => e.isFile() && TABLE.test(e.name))
-    .map((e) => relative(input, join(e.parentPath, e.name)))
-    .filter((name) => !inside(join(input, name), output) || resolve(input) === resolve(output))
-    .sort();
+  const names: string[] = [];
+  for (const entry of await readdir(input, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!TABLE.test(entry.name) || (inside(path, output) && resolve(input) !== resolve(output))) continue;
+    const linked = entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isFile();
+    if (entry.isFile() || linked) names.push(relative(input, path));
+  }
+  names.sort();
   if (names.length === 0)
     throw new PipelineError("SOURCE_UNREADABLE", input, { detail: "the folder holds no .csv or .csv.gz" });
   const trainIsFile = train !== undefined && (await stat(train)).isFile();

@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -161,7 +170,8 @@ describe("score of a folder", () => {
   const tree = () => {
     const at = mkdtempSync(join(dir, "tree-"));
     mkdirSync(join(at, "in/x/y"), { recursive: true });
-    writeFileSync(join(at, "in/one.csv"), csv(200));
+    writeFileSync(join(at, "elsewhere.csv"), csv(200));
+    symlinkSync(join(at, "elsewhere.csv"), join(at, "in/one.csv"));
     writeFileSync(join(at, "in/x/y/two.csv.gz"), gzipSync(csv(100)));
     writeFileSync(join(at, "in/x/m.test.csv"), wideCsv(300));
     writeFileSync(join(at, "in/x/m.train.csv.gz"), gzipSync(wideCsv(800, 1000)));
