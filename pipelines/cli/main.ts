@@ -1,20 +1,25 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { PipelineError } from "../core/errors.ts";
-import { agentCommand } from "./agent.ts";
-import { configCommand } from "./config.ts";
-import { deadLettersCommand } from "./dead-letters.ts";
-import { demoCommand } from "./demo.ts";
-import { diagnoseCommand } from "./diagnose.ts";
-import { doctorCommand } from "./doctor.ts";
-import { faulttreeCommand } from "./faulttree.ts";
-import { incidentsCommand } from "./incidents.ts";
-import { recoverCommand } from "./recover.ts";
-import { reliabilityCommand } from "./reliability.ts";
-import { replayCommand, runCommand } from "./run.ts";
-import { scoreCommand } from "./score.ts";
-import { scoreSessionsCommand } from "./score-sessions.ts";
-import { templatesCommand } from "./templates.ts";
+
+/** Commands by name, loaded when they are asked for: a small one does not pay for the packages of the others. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import("./demo.ts")).demoCommand(),
+  run: async () => (await import("./run.ts")).runCommand(),
+  replay: async () => (await import("./run.ts")).replayCommand(),
+  agent: async () => (await import("./agent.ts")).agentCommand(),
+  incidents: async () => (await import("./incidents.ts")).incidentsCommand(),
+  recover: async () => (await import("./recover.ts")).recoverCommand(),
+  "dead-letters": async () => (await import("./dead-letters.ts")).deadLettersCommand(),
+  score: async () => (await import("./score.ts")).scoreCommand(),
+  diagnose: async () => (await import("./diagnose.ts")).diagnoseCommand(),
+  templates: async () => (await import("./templates.ts")).templatesCommand(),
+  "score-sessions": async () => (await import("./score-sessions.ts")).scoreSessionsCommand(),
+  reliability: async () => (await import("./reliability.ts")).reliabilityCommand(),
+  faulttree: async () => (await import("./faulttree.ts")).faulttreeCommand(),
+  config: async () => (await import("./config.ts")).configCommand(),
+  doctor: async () => (await import("./doctor.ts")).doctorCommand(),
+};
 
 /** What the user gave is at fault. */
 const BAD_INPUT: ReadonlySet<string> = new Set(["CONFIG_INVALID", "MODEL_INVALID", "INPUT_INVALID"]);
@@ -25,24 +30,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .description("Finds, explains and helps repair faults in running software.")
     .showHelpAfterError()
     .exitOverride();
-  for (const make of [
-    demoCommand,
-    runCommand,
-    replayCommand,
-    agentCommand,
-    scoreCommand,
-    incidentsCommand,
-    recoverCommand,
-    deadLettersCommand,
-    reliabilityCommand,
-    faulttreeCommand,
-    diagnoseCommand,
-    templatesCommand,
-    scoreSessionsCommand,
-    configCommand,
-    doctorCommand,
-  ]) {
-    const command = make().exitOverride();
+  const named = argv[2] !== undefined && Object.hasOwn(commands, argv[2]) ? commands[argv[2]] : undefined;
+  for (const load of named ? [named] : Object.values(commands)) {
+    const command = (await load()).exitOverride();
     for (const sub of command.commands) sub.exitOverride();
     program.addCommand(command);
   }

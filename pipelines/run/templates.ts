@@ -29,7 +29,7 @@ export interface TemplatesResult {
 
 const SAMPLE_LINES = 1000;
 const SPOOL_IDS = 64 * 1024;
-const WRITE_CHARS = 256 * 1024;
+const WRITE_CHARS = 64 * 1024;
 
 /**
  * Writes `LineId,EventId,Template` for every line of `input`, in order; `LineId` counts from 1. What template a line has
