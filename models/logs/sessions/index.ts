@@ -1,5 +1,6 @@
 import type { DecisionTreeOptions } from "./decision-tree.ts";
 import type { NearestCounts, NearestCountsOptions } from "./nearest-counts.ts";
+import type { NextEventOptions } from "./next-event.ts";
 import type { SessionModel, SessionModelKind } from "./session-model.ts";
 import type { SvmOptions } from "./svm.ts";
 
@@ -22,6 +23,7 @@ export const sessionModels = {
     async () => (await import("./decision-tree.ts")).decisionTree,
   ),
   svm: late<SvmOptions, SessionModel>(async () => (await import("./svm.ts")).svm),
+  "next-event": late<NextEventOptions, SessionModel>(async () => (await import("./next-event.ts")).nextEvent),
 } satisfies Record<string, SessionModelKind<never>>;
 
 export type SessionModelName = keyof typeof sessionModels;

@@ -101,7 +101,7 @@ async function sessionTable(dir: string, peers: string): Promise<void> {
       await figures("decision-tree, labelled", "decision-tree", train, true);
       await figures("svm, labelled", "svm", train, true);
     }
-    if (values.neural) await figures("next-event, normal sessions", "next-event" as SessionModelName, normal, false);
+    if (values.neural) await figures("next-event, normal sessions", "next-event", normal, false);
     const table = new RegExp(`## Sessions, ${name} \\(test rows\\)\\n\\n[\\s\\S]*?(?=\\n\\n|$)`).exec(peers)?.[0] ?? "";
     say(`\nPeers (P, R, best F1, AUC-PR, best F1 unseen):\n\n${table.split("\n").slice(2, 12).join("\n")}`);
     if (name === "HDFS") {

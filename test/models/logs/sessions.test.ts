@@ -27,7 +27,7 @@ describe.each(Object.keys(sessionModels) as SessionModelName[])("session model %
   const usual = ["open", "read", "read", "close"];
 
   it("finds the odd session and not the usual one, is pure, and comes back from its state", async () => {
-    const learned = name === "nearest-counts" || name === ("next-event" as string) ? list.slice(20) : list;
+    const learned = name === "nearest-counts" || name === "next-event" ? list.slice(20) : list;
     const model = await sessionModels[name].fit(learned, learned === list ? labels : undefined, { seed: 2 });
     const before = JSON.stringify(model.save());
     expect(model.score(odd)).toBeGreaterThan(model.threshold);
