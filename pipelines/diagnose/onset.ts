@@ -69,8 +69,11 @@ export function candidateOnsets(view: CaseView): OnsetSearch {
     .filter((o) => o.weight >= NEGLIGIBLE)
     .sort((a, b) => b.weight - a.weight || a.index - b.index);
   const left = kept.reduce((p, o) => p + o.weight, 0);
-  return { onsets: kept.map((o) => ({ ...o, weight: o.weight / left })), strength: best };
+  return { onsets: kept.map((o) => ({ ...o, weight: o.weight / left })), strength: best * fewer(view) };
 }
+
+/** A case with less than eight series can't have eight clear ones. */
+const fewer = (view: CaseView): number => LOUDEST / Math.max(1, Math.min(LOUDEST, view.series.length));
 
 /** The onset that somebody gives, moved into the case: two windows before it, one after. */
 export function givenOnset(view: CaseView, timeMs: number): Onset {
