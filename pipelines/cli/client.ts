@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PipelineError } from "../core/errors.ts";
 import type { Topic } from "../core/records.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 
@@ -27,6 +29,42 @@ export async function latestOf<T>(dataDir: string, topic: Topic): Promise<T[]> {
   const store = await openStore(join(dataDir, "store"));
   try {
     return (await store.latest(topic, { limit: 1000 })).map((r) => JSON.parse(r.value) as T);
+  } finally {
+    await store.close();
+  }
+}
+
+const PAGE = 500;
+
+/** Every record's newest version, however many there are, a page at a time. @throws PipelineError INPUT_INVALID where there is no data */
+export async function* everyOf<T>(dataDir: string, topic: Topic): AsyncGenerator<T[]> {
+  const endpoint = await endpointOf(dataDir);
+  if (endpoint) {
+    for (let before: string | null = ""; before !== null; ) {
+      const query: string = before === "" ? "" : `?before=${before}`;
+      const response = await fetch(`${endpoint.url}/api/topics/${topic}${query}`, {
+        signal: AbortSignal.timeout(60_000),
+      });
+      if (!response.ok) throw new Error(`the pipeline at ${endpoint.url} answered ${response.status}`);
+      yield (await response.json()) as T[];
+      before = response.headers.get("x-next");
+    }
+    return;
+  }
+  const path = join(dataDir, "store");
+  if (!existsSync(path))
+    throw new PipelineError("INPUT_INVALID", dataDir, {
+      detail: "there is no pipeline's data",
+      hint: "name its --data-dir",
+    });
+  const store = await openStore(path);
+  try {
+    for (let beforeSeq: number | undefined; ; ) {
+      const page = await store.latest(topic, { limit: PAGE, beforeSeq });
+      yield page.map((r) => JSON.parse(r.value) as T);
+      if (page.length < PAGE) return;
+      beforeSeq = page.at(-1)!.seq;
+    }
   } finally {
     await store.close();
   }

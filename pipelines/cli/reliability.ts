@@ -1,22 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { duration } from "../core/config.ts";
 import type { Action, Incident } from "../core/records.ts";
-import { timeOf } from "../measure/reliability/outage-fields.ts";
 import { reliabilityReport } from "../measure/reliability/report.ts";
 import { reliabilityHtml, reliabilityMarkdown, reliabilityTable } from "../report/reliability.ts";
 import { fileLoads, fileOutages, storedOutages } from "../run/reliability.ts";
-import { latestOf } from "./client.ts";
+import { everyOf } from "./client.ts";
+import { moment } from "./moment.ts";
 
-/** ISO 8601, epoch, or how long ago. */
-function moment(text: string): number {
-  const ago = duration.safeParse(text);
-  const ms = ago.success && !/^\d+$/.test(text) ? systemClock.nowMs() - ago.data : timeOf(text);
-  if (ms === null || Number.isNaN(ms))
-    throw new InvalidArgumentError("write a time as 2026-11-03T10:00Z, or how long ago as 30d");
-  return ms;
-}
 function percentage(text: string): number {
   const n = Number(text.replace(/%$/, ""));
   if (text.trim() === "" || !(n > 0 && n < 100)) throw new InvalidArgumentError("write a percentage such as 99.9");
@@ -65,9 +56,9 @@ export function reliabilityCommand(): Command {
       const read = input
         ? await fileOutages(input)
         : {
-            outages: storedOutages(
-              await latestOf<Incident>(options.dataDir, "incidents"),
-              await latestOf<Action>(options.dataDir, "actions"),
+            outages: await storedOutages(
+              everyOf<Action>(options.dataDir, "actions"),
+              everyOf<Incident>(options.dataDir, "incidents"),
             ),
             warnings: [],
           };

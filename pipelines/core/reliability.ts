@@ -5,6 +5,8 @@ export interface OutageRecord {
   readonly id: string;
   readonly service: string;
   readonly severity: string;
+  /** What kind of fault it was, empty where nobody says: with the service, its signature. */
+  readonly mode: string;
   readonly startMs: number;
   readonly detectedMs: number | null;
   readonly acknowledgedMs: number | null;

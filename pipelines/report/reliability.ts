@@ -1,5 +1,5 @@
 /** Reliability figures as a table, Markdown and HTML: one content, every figure with its definition beside it. */
-import { formatDuration } from "../core/format.ts";
+import { formatDuration, plural } from "../core/format.ts";
 import type { DurationFigure, ReliabilityFigure, ReliabilityReport } from "../core/reliability.ts";
 import { escapeHtml as h } from "./escape.ts";
 import { STYLES } from "./styles.ts";
@@ -40,7 +40,7 @@ function figureRow(f: ReliabilityFigure): ReliabilityRow {
       interval === null
         ? ""
         : `${shown(f, interval.low)} to ${interval.high === null ? "∞" : shown(f, interval.high)} (${Math.round(interval.level * 100)} %)`,
-    basis: f.note || `${f.count}`,
+    basis: f.note || plural(f.count, f.key === "loadImbalance" ? "instance" : "outage"),
     definition: f.definition,
     source: f.source,
   };
@@ -50,7 +50,7 @@ function durationRow(d: DurationFigure): ReliabilityRow {
   return {
     name: d.name,
     value: d.mean === null ? "–" : `mean ${d.atLeast ? "at least " : ""}${hours(d.mean)}`,
-    interval: `median ${hours(d.median)}, 90 % within ${hours(d.p90)}, longest ${hours(d.max)}`,
+    interval: d.mean === null ? "" : `median ${hours(d.median)}, 90 % within ${hours(d.p90)}, longest ${hours(d.max)}`,
     basis: `${d.ended} over${d.open > 0 ? `, ${d.open} not over yet` : ""}`,
     definition: d.definition,
     source: d.source,

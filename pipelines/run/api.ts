@@ -50,7 +50,13 @@ export function apiRoutes(
     const topic = id(request) as Topic;
     if (!TOPICS.includes(topic)) return reply.code(404).send({ error: `topics: ${TOPICS.join(", ")}` });
     if (topic === "dead-letters") return (await listLetters(store, {})).letters; // all of them, with payloads: the routes below
-    return latest(topic, 1000);
+    const before = Number((request.query as { before?: string }).before ?? Number.MAX_SAFE_INTEGER);
+    if (!Number.isSafeInteger(before))
+      return reply.code(400).send({ error: "before is the x-next of the page before" });
+    const page = await store.latest(topic, { limit: 1000, beforeSeq: before });
+    const last = page.at(-1);
+    if (last && page.length === 1000) reply.header("x-next", String(last.seq));
+    return page.map((r) => JSON.parse(r.value));
   });
   app.get("/api/incidents", async () => latest<Incident>("incidents"));
   app.get("/api/actions", async () => latest<Action>("actions"));

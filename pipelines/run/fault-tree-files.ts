@@ -58,3 +58,23 @@ async function included(name: string, from: string): Promise<string | undefined>
   const target = resolve(dirname(from), name);
   return (await realpath(target)).startsWith(folder + sep) ? target : undefined;
 }
+
+/** `{edges: [[caller, callee], …]}`. @throws PipelineError INPUT_INVALID */
+export async function readTopology(path: string): Promise<[string, string][]> {
+  const refuse = (detail: string) =>
+    new PipelineError("INPUT_INVALID", path, { detail, hint: 'write {"edges": [["caller", "callee"]]}' });
+  let value: unknown;
+  try {
+    value = JSON.parse((await readText(path, { code: "INPUT_INVALID" })).replace(/^\u{feff}/u, ""));
+  } catch (error) {
+    if (error instanceof PipelineError) throw error;
+    throw refuse((error as Error).message);
+  }
+  const edges = (value as { edges?: unknown } | null)?.edges;
+  if (!Array.isArray(edges)) throw refuse("it has no list of edges");
+  return edges.map((e: unknown, i) => {
+    if (!Array.isArray(e) || typeof e[0] !== "string" || typeof e[1] !== "string")
+      throw refuse(`edge ${i} is no pair of names`);
+    return [e[0], e[1]];
+  });
+}

@@ -7,11 +7,21 @@ import { fromIncident } from "../measure/reliability/from-incident.ts";
 import { type OutagesRead, readOutages } from "../measure/reliability/read-outages.ts";
 import { readText } from "./read-text.ts";
 
-/** Outages of incidents as the store holds them, with the repairs that belong to each. */
-export function storedOutages(incidents: readonly Incident[], actions: readonly Action[]): OutageRecord[] {
+/** Outages of incidents as they come, a page at a time, with the repairs that belong to each: charts and logs are let go. */
+export async function storedOutages(
+  actions: AsyncIterable<readonly Action[]>,
+  incidents: AsyncIterable<readonly Incident[]>,
+): Promise<OutageRecord[]> {
   const byIncident = new Map<string, Action[]>();
-  for (const a of actions) byIncident.set(a.plan.incidentId, [...(byIncident.get(a.plan.incidentId) ?? []), a]);
-  return incidents.map((i) => fromIncident(i, byIncident.get(i.id) ?? []));
+  for await (const page of actions)
+    for (const a of page) {
+      const known = byIncident.get(a.plan.incidentId);
+      if (known) known.push(a);
+      else byIncident.set(a.plan.incidentId, [a]);
+    }
+  const outages: OutageRecord[] = [];
+  for await (const page of incidents) for (const i of page) outages.push(fromIncident(i, byIncident.get(i.id) ?? []));
+  return outages;
 }
 
 /** All files together; ids of several files may meet: the last counts. @throws PipelineError INPUT_INVALID */

@@ -31,6 +31,8 @@ export interface BasicEvent {
   readonly where: string;
   /** Undefined: no probability is known. */
   readonly expression: Expression | undefined;
+  /** `service|mode` of the incidents that are this event, from its attribute of that name. */
+  readonly signature?: string;
 }
 
 export interface HouseEvent {

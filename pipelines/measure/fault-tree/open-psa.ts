@@ -137,7 +137,13 @@ export function readOpenPsa(
       });
       gates.set(id, { id, label, where, formula });
     } else if (kind === "basic event")
-      basicEvents.set(id, { id, label, where, expression: first && expressionOf(first, scope) });
+      basicEvents.set(id, {
+        id,
+        label,
+        where,
+        expression: first && expressionOf(first, scope),
+        ...signatureOf(element),
+      });
     else if (kind === "house event") houseEvents.set(id, { id, value: first ? truth(first) : false });
     else {
       if (!first) throw invalid(element, `parameter ${id} has no value`);
@@ -152,6 +158,12 @@ export function readOpenPsa(
     ccfGroups: groups.map(({ element, scope, id }) => ccfGroup(element, id, names, scope, expressionOf)),
     warnings: [...skipped].map(([name, n]) => `${n} <${name}> left out: only fault trees are analysed`),
   };
+}
+
+function signatureOf(element: XmlElement): { signature?: string } {
+  const attributes = element.children.find((c) => c.name === "attributes")?.children ?? [];
+  const found = attributes.find((a) => a.attributes.name === "signature")?.attributes.value;
+  return found === undefined ? {} : { signature: found };
 }
 
 function truth(element: XmlElement): boolean {

@@ -3,6 +3,7 @@ import type { OutageRecord } from "../../core/reliability.ts";
 
 /** A change this long before the onset may be its cause. */
 const CHANGE_MS = 1_800_000;
+const SYMPTOMS: ReadonlySet<string> = new Set(["latency", "errors", "traffic", "other"]);
 const CARRIED_OUT = new Set(["executed", "verified", "unverified", "failed"]);
 
 /** What the figures need of an incident and the repairs that belong to it; others are left out. */
@@ -24,6 +25,7 @@ export function fromIncident(incident: Incident, actions: readonly Action[]): Ou
     id: incident.id,
     service: suspect?.name ?? incident.entities[0] ?? incident.system,
     severity: incident.severity,
+    mode: changed ? "change" : modeOf(incident, suspect?.name),
     startMs: Math.min(times.faultStartMs, times.detectedMs),
     detectedMs: times.detectedMs,
     acknowledgedMs: times.acknowledgedMs,
@@ -34,4 +36,14 @@ export function fromIncident(incident: Incident, actions: readonly Action[]): Ou
     writes: null,
     injected: null,
   };
+}
+
+/** The family of the suspect's strongest anomaly; resources tell more than the symptoms that they cause. */
+function modeOf(incident: Incident, suspect: string | undefined): string {
+  const own = incident.anomalies.filter(
+    (a) => suspect === undefined || a.entity === suspect || a.entity.endsWith(`:${suspect}`),
+  );
+  const causes = own.filter((a) => !SYMPTOMS.has(a.family));
+  const [strongest] = [...(causes.length > 0 ? causes : own)].sort((a, b) => a.p - b.p || (a.id < b.id ? -1 : 1));
+  return strongest?.family ?? "";
 }

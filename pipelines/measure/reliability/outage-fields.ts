@@ -4,6 +4,7 @@ import type { OutageRecord } from "../../core/reliability.ts";
 const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   id: ["id", "incident", "incidentid", "key", "number"],
   service: ["service", "system", "component", "unit", "name"],
+  mode: ["mode", "fault", "cause", "kind", "type", "signature"],
   severity: ["severity", "priority", "sev"],
   start: ["start", "faultstart", "started", "startedat", "begin", "onset", "outagestart", "failedat", "starttime"],
   detected: ["detected", "detectedat", "opened", "openedat", "created", "createdat"],
@@ -104,6 +105,7 @@ export function outageOf(get: (column: OutageColumn) => unknown, fallbackId: str
     severity: String(get("severity") ?? "")
       .trim()
       .toLowerCase(),
+    mode: String(get("mode") ?? "").trim(),
     startMs,
     detectedMs: later(times.detected),
     acknowledgedMs: later(times.acknowledged),
