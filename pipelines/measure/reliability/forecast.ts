@@ -39,7 +39,7 @@ export function forecastNext(options: {
     while (survival(high) > 1 - q && high < 1e9) high *= 2;
     if (high >= 1e9) return null;
     let low = 0;
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 30; i++) {
       const middle = (low + high) / 2;
       if (survival(middle) > 1 - q) low = middle;
       else high = middle;

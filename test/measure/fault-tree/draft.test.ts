@@ -81,7 +81,7 @@ describe("a drafted tree", () => {
           expect([...again.basicEvents.keys()]).toEqual([...model.basicEvents.keys()]);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 

@@ -177,14 +177,14 @@ describe("the forecast", () => {
     expect(f.highHours!).toBeGreaterThan(f.medianHours!);
   });
   it("holds what then happens about as often as it says", () => {
-    // 300 systems with gaps of one law; eight seen, the ninth forecast.
+    // 120 systems with gaps of one law; eight seen, the ninth forecast.
     let state = 1;
     const random = () => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return (state + 0.5) / 2 ** 32;
     };
     let [inside, all] = [0, 0];
-    for (let s = 0; s < 300; s++) {
+    for (let s = 0; s < 120; s++) {
       const gaps = Array.from({ length: 9 }, () => 100 * (-Math.log(random())) ** (1 / 1.5));
       const starts = [0];
       for (const g of gaps.slice(0, 8)) starts.push(starts.at(-1)! + g);
@@ -194,7 +194,7 @@ describe("the forecast", () => {
       all += 1;
       if (gaps[8]! >= f.lowHours! && gaps[8]! <= f.highHours!) inside += 1;
     }
-    expect(inside / all).toBeGreaterThan(0.72);
-    expect(inside / all).toBeLessThan(0.88);
+    expect(inside / all).toBeGreaterThan(0.7);
+    expect(inside / all).toBeLessThan(0.9);
   });
 });
