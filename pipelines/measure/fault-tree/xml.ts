@@ -2,22 +2,44 @@
 import { SaxesParser } from "saxes";
 import { PipelineError } from "../../core/errors.ts";
 
-export interface XmlElement {
+/** One of millions: what most have none of is shared. */
+export class XmlElement {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
-  readonly children: XmlElement[];
-  /** `file:line:column`, both from 1. */
-  readonly where: string;
+  children: readonly XmlElement[] = NO_CHILDREN;
   /** Text directly in it, trimmed; its beginning where it is long. */
-  text: string;
+  text = "";
+  readonly #file: string;
+  readonly #line: number;
+  readonly #column: number;
+
+  constructor(name: string, attributes: Record<string, string>, at: { file: string; line: number; column: number }) {
+    this.name = name;
+    this.attributes = Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes;
+    this.#file = at.file;
+    this.#line = at.line;
+    this.#column = at.column;
+  }
+
+  /** `file:line:column`, both from 1. */
+  get where(): string {
+    return `${this.#file}:${this.#line}:${this.#column}`;
+  }
+
+  add(child: XmlElement): void {
+    if (this.children === NO_CHILDREN) this.children = [child];
+    else (this.children as XmlElement[]).push(child);
+  }
 }
+const NO_CHILDREN: readonly XmlElement[] = [];
+const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
 
 export interface XmlLimits {
   readonly depth: number;
   readonly elements: number;
 }
 
-export const XML_LIMITS: XmlLimits = { depth: 400, elements: 3_000_000 };
+export const XML_LIMITS: XmlLimits = { depth: 400, elements: 2_500_000 };
 const TEXT = 1000;
 const CHUNK = 1 << 16;
 
@@ -33,7 +55,7 @@ export function parseXml(text: string, file: string, limits: XmlLimits = XML_LIM
   let root: XmlElement | undefined;
   const open: XmlElement[] = [];
   let count = 0;
-  let started = "";
+  let started = { file, line: 1, column: 1 };
   parser.on("error", (error) => {
     throw refuse(error.message.replace(/^[^:]*:?\d+:\d+: /, "").trim());
   });
@@ -42,13 +64,14 @@ export function parseXml(text: string, file: string, limits: XmlLimits = XML_LIM
       throw refuse("it declares entities", "entities are never expanded: write their text where it belongs");
   });
   parser.on("opentagstart", (tag) => {
-    started = here(tag.name.length + 1);
+    started = { file, line: parser.line, column: Math.max(1, parser.column - tag.name.length - 1) };
   });
   parser.on("opentag", (tag) => {
-    if (++count > limits.elements) throw refuse(`more than ${limits.elements} elements`, undefined, started);
-    if (open.length >= limits.depth) throw refuse(`elements nested deeper than ${limits.depth}`, undefined, started);
-    const element: XmlElement = { name: tag.name, attributes: tag.attributes, children: [], where: started, text: "" };
-    open.at(-1)?.children.push(element);
+    const element = new XmlElement(tag.name, tag.attributes, started);
+    if (++count > limits.elements) throw refuse(`more than ${limits.elements} elements`, undefined, element.where);
+    if (open.length >= limits.depth)
+      throw refuse(`elements nested deeper than ${limits.depth}`, undefined, element.where);
+    open.at(-1)?.add(element);
     root ??= element;
     open.push(element);
   });
