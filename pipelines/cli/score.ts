@@ -8,7 +8,6 @@ interface Options {
   readonly input: string;
   readonly output: string;
   readonly train?: string;
-  readonly pair: boolean;
   readonly model?: string;
   readonly saveModel?: string;
   readonly explain?: boolean;
@@ -24,7 +23,6 @@ export function scoreCommand(): Command {
       "--train <path>",
       "a usual past with the same columns; of a folder, the file of the same name (x.train.csv)",
     )
-    .option("--no-pair", "in a folder, don't take x.train.csv beside x.test.csv as its train file")
     .option("--model <file>", "go on from a model that --save-model wrote")
     .option("--save-model <file>", "write the model after the last row (one input file)")
     .option("--explain", "add the columns expected, lower, upper, tail, reason")
@@ -40,7 +38,7 @@ that raises a new alarm, where it is 0.5 or more. Exit code: 0 ok, 1 a file coul
 }
 
 async function run(options: Options, command: Command): Promise<void> {
-  const { input, output, train, pair, explain } = options;
+  const { input, output, train, explain } = options;
   const say = (note: string) => void process.stderr.write(`${note}\n`);
   const kind = await kindOf(input);
   if (!kind) command.error(`--input ${input}: there is no such file or folder`, { exitCode: 2 });
@@ -63,7 +61,6 @@ async function run(options: Options, command: Command): Promise<void> {
       input,
       output,
       train,
-      pair,
       explain,
       say,
       each,

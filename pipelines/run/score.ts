@@ -173,8 +173,6 @@ export interface ScoreTreeOptions {
   readonly output: string;
   /** A file for every input, or a folder: see `trainFor`. */
   readonly train?: string | undefined;
-  /** Without `train`: a `x.train.csv` beside a `x.test.csv` is its train file. */
-  readonly pair?: boolean;
   readonly makeModel?: () => StreamModel;
   readonly explain?: boolean;
   readonly say?: (note: string) => void;
@@ -188,7 +186,7 @@ const TABLE = /\.csv(\.gz)?$/i;
  * scored is told and passed over. Gives what was done and what failed.
  */
 export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: ScoredFile[]; failed: number }> {
-  const { input, output, train, pair = true, makeModel, explain, say = () => {}, each = () => {} } = options;
+  const { input, output, train, makeModel, explain, say = () => {}, each = () => {} } = options;
   const names: string[] = [];
   for (const entry of await readdir(input, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
@@ -207,7 +205,7 @@ export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: Sco
     const from = join(input, name);
     if (resolve(to) === resolve(from))
       throw new PipelineError("CONFIG_INVALID", to, { detail: "input and output are the same file" });
-    const with_ = trainIsFile ? train : trainFor(name, train ?? (pair ? input : undefined), input);
+    const with_ = trainIsFile ? train : trainFor(name, train, input);
     try {
       const scored = await scoreFile({ input: from, output: to, train: with_, model: makeModel?.(), explain, say });
       const { model: _, ...file } = scored;

@@ -178,10 +178,10 @@ describe("score of a folder", () => {
     writeFileSync(join(at, "in/windows.json"), "{}");
     return at;
   };
-  it("mirrors it, and takes x.train.csv for x.test.csv unless told otherwise", async () => {
+  it("mirrors it, and takes x.train.csv for x.test.csv when told to", async () => {
     const at = tree();
     const run = (output: string, more = {}) => scoreTree({ input: join(at, "in"), output: join(at, output), ...more });
-    const { files, failed } = await run("out");
+    const { files, failed } = await run("out", { train: join(at, "in") });
     expect(failed).toBe(0);
     expect(files.map((f) => f.output.slice(at.length + 5))).toEqual([
       "one.csv",
@@ -190,11 +190,10 @@ describe("score of a folder", () => {
       "x/y/two.csv",
     ]);
     expect(files.map((f) => f.train?.slice(at.length + 4) ?? null)).toEqual([null, "x/m.train.csv.gz", null, null]);
-    await run("alone", { pair: false });
+    const alone = await run("alone");
+    expect(alone.files.map((f) => f.train)).toEqual([null, null, null, null]);
     const text = (output: string) => readFileSync(join(at, output, "x/m.test.csv"), "utf8");
     expect(text("alone")).not.toBe(text("out"));
-    await run("given", { train: join(at, "in") });
-    expect(text("given")).toBe(text("out"));
     await run("in/inside"); // its own output is no input
     expect(existsSync(join(at, "in/inside/inside"))).toBe(false);
   });
