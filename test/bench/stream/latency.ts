@@ -32,7 +32,7 @@ const { values } = parseArgs({
 const STEP_MS = 100;
 const WARM_UP_S = 45;
 const JUMPS_A_SECOND = 5;
-/** Given up: how long an anomaly may take. */
+/** The load goes on for as long after the last jump: only what comes later ends a window. */
 const GRACE_MS = 5000;
 const seconds = Number(values.seconds);
 const instances = Math.max(1, Math.round((Number(values.points) * STEP_MS) / 1000 / POINTS_PER_RECORD));
@@ -104,7 +104,8 @@ try {
   const startMs = Math.ceil(Date.now() / 1000) * 1000;
   const load = otlpRecords({ series: instances * POINTS_PER_RECORD, partitions: 1, stepMs: STEP_MS, startMs });
   let behindMs = 0;
-  for (let step = 0; step < (seconds * 1000) / STEP_MS; step++) {
+  let jumped = 0;
+  for (let step = 0; step < (seconds * 1000 + GRACE_MS) / STEP_MS; step++) {
     const timeMs = startMs + step * STEP_MS;
     await sleep(Math.max(0, timeMs - Date.now()));
     behindMs = Math.max(behindMs, Date.now() - timeMs);
@@ -113,14 +114,12 @@ try {
       const { key, value, timestampMs } = load.next().value as { key: Buffer; value: Buffer; timestampMs: number };
       records.push({ key, value, timestampMs, partition: 0 });
     }
-    const jumped = JUMPS_A_SECOND * (step * (STEP_MS / 1000) - WARM_UP_S);
+    const due = Math.floor(((step * STEP_MS - WARM_UP_S * 1000) * JUMPS_A_SECOND) / 1000) + 1;
+    for (; jumped < Math.min(due, probes); jumped++) jumpedAt.set(`probe-${jumped}`, Date.now());
     const value = probeRecord(timeMs, (i) => 50 + random() * 4 + (i < jumped ? 900 : 0));
     records.push({ key: Buffer.from("probes"), value, timestampMs: timeMs, partition: 0 });
-    for (let i = 0; i < Math.min(jumped, probes); i++)
-      if (i >= jumped - JUMPS_A_SECOND * (STEP_MS / 1000)) jumpedAt.set(`probe-${i}`, Date.now());
     await transport.produce("metrics", records);
   }
-  await sleep(GRACE_MS);
   stop = true;
   await watch;
   taken.sort((a, b) => a - b);
