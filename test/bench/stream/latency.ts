@@ -1,9 +1,10 @@
 /**
  * From the produce of an odd value to its anomaly, committed and read, while the job is under load:
- * `npm run bench -- latency [--points 500000] [--seconds 120] [--json]`. One `faultwright run`, compiled and pinned as in
+ * `npm run bench -- latency [--points 500000] [--seconds 120] [--open-evidence 9] [--json]`. One `faultwright run`, compiled and pinned as in
  * the stream benchmark, live OTLP records of 100 points, windows of 1 s, commits each 100 ms. Five probes a second, each
  * with a steady value until then, jump once. The rest of the window that a jump falls in, and the lateness, are in the
- * figure; so is the wait for the next record, which is what moves event time.
+ * figure; so is the wait for the next record, which is what moves event time. By default (9) it takes two odd windows to
+ * open an anomaly; with 6 one that is as odd as can be does.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "120" },
     points: { type: "string", default: "500000" },
+    "open-evidence": { type: "string", default: "9" },
     json: { type: "boolean", default: false },
   },
 });
@@ -73,6 +75,7 @@ writeFileSync(
       topics: [{ name: "metrics", format: "otlp-metrics-proto" }],
     },
     windows: { window: "1s", lateness: 1 },
+    detect: { openEvidence: Number(values["open-evidence"]) },
     commit: 100,
   }),
 );
@@ -126,6 +129,7 @@ try {
   const quantile = (q: number) => taken[Math.min(taken.length - 1, Math.floor(q * taken.length))] ?? null;
   const result = {
     pointsPerSec: (instances * POINTS_PER_RECORD * 1000) / STEP_MS,
+    openEvidence: Number(values["open-evidence"]),
     jumps: probes,
     found: taken.length,
     p50Ms: quantile(0.5),
