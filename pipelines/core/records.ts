@@ -277,6 +277,8 @@ export interface Plan {
   readonly action: string;
   readonly target: string;
   readonly reason: string;
+  /** Earliest moment at which the fault may have begun: restores go back to before it. */
+  readonly onsetMs: number | null;
   readonly preconditions: readonly string[];
   readonly effect: string;
   readonly blastRadius: readonly string[];

@@ -1,7 +1,7 @@
 import type { Store } from "../core/store.ts";
 import type { TargetState } from "./actions/action.ts";
 
-/** Events: `probed`, `refused`, `intent`, then `result` of what was begun or `released` of what was not. */
+/** Events: `probed`, `refused`, `intent`, `step` before each effect, then `result` of what was begun or `released` of what was not. */
 export type AuditEntry = Awaited<ReturnType<Store["auditTrail"]>>[number];
 
 /** An intent to act, as the trail has it. `token` tells two actors apart. */
@@ -31,6 +31,10 @@ export function unfinishedIntents(trail: readonly AuditEntry[]): Intent[] {
   const closed = new Set(ends.map((e) => parseResult(e).token));
   return intentsOf(trail).filter((i) => !closed.has(i.token));
 }
+
+/** Whether the intent is in the trail and nobody has closed it. */
+export const intentIsOpen = (trail: readonly AuditEntry[], token: string): boolean =>
+  unfinishedIntents(trail).some((i) => i.token === token);
 
 /** Who holds the target: the oldest intent without a result. */
 export function firstUnfinished(trail: readonly AuditEntry[], target: string): Intent | undefined {

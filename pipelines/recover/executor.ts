@@ -3,9 +3,12 @@ import { TimeoutStrategy, timeout } from "cockatiel";
 import type { Clock } from "../core/clock.ts";
 import type { Action, Control } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { actionContext } from "./action-context.ts";
 import type { ActionAdapter, ActionOutcome, TargetState } from "./actions/action.ts";
 import { type AuditEntry, baselineOf, firstUnfinished, intentsOf, resultOf, unfinishedIntents } from "./audit.ts";
+import { messageOf } from "./message-of.ts";
 import { planHash } from "./plan.ts";
+import { runAdapter } from "./run-adapter.ts";
 
 export interface ExecutorOptions {
   readonly adapters: Readonly<Record<string, ActionAdapter>>;
@@ -22,7 +25,10 @@ export interface ExecutorOptions {
   readonly probeTimeoutMs?: number;
 }
 
+const TIDY_MS = 60_000;
 const idsOf = ({ plan }: Action) => ({ planId: plan.id, incidentId: plan.incidentId });
+/** Plans written before there was an onset have none. */
+const requestOf = ({ plan }: Action) => ({ onsetMs: plan.onsetMs ?? null });
 
 export interface ActionExecutor {
   /** To be called with every action once its commit is durable. Never throws for a target's sake. */
@@ -37,7 +43,6 @@ export interface ActionExecutor {
  */
 export function executor(options: ExecutorOptions): ActionExecutor {
   const { adapters, store, appendControl, clock, dryRun = true, killSwitch } = options;
-  const acting = timeout(options.executeTimeoutMs ?? 60_000, TimeoutStrategy.Aggressive);
   const looking = timeout(options.probeTimeoutMs ?? 10_000, TimeoutStrategy.Aggressive);
   const locked = new Set<string>();
   const adapterOf = (action: Action) =>
@@ -59,7 +64,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     if (adapter === undefined) return tell(action, "dryRun", false, `no adapter for ${action.plan.action}`);
     try {
       const state = await looking.execute(() => adapter.probe(target));
-      const outcome = await looking.execute(() => adapter.dryRun(target, state));
+      const outcome = await looking.execute(() => adapter.dryRun(target, state, requestOf(action)));
       await audit(action, "probed", JSON.stringify(state));
       await tell(action, "dryRun", outcome.ok, outcome.detail);
     } catch (e) {
@@ -74,7 +79,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     const now = await looking.execute(() => adapter.probe(action.plan.target));
     if (now.healthy && !before.healthy) return "the target is already healthy again";
     if (now.fingerprint !== before.fingerprint) return `the target changed since the plan: ${now.detail}`;
-    const outcome = await looking.execute(() => adapter.dryRun(action.plan.target, now));
+    const outcome = await looking.execute(() => adapter.dryRun(action.plan.target, now, requestOf(action)));
     return outcome.ok ? now : outcome.detail;
   }
 
@@ -122,23 +127,32 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     } catch (e) {
       return await release(messageOf(e));
     }
-    let outcome: ActionOutcome;
-    try {
-      outcome = await acting.execute(({ signal }) => adapter.execute(target, state, signal));
-      if (outcome.ok) {
-        const seen = await looking.execute(() => adapter.verify(target));
-        outcome = { ok: seen.ok, detail: `${outcome.detail}; ${seen.ok ? "healthy" : "not healthy"}: ${seen.detail}` };
-      }
-    } catch (e) {
-      outcome = { ok: false, detail: messageOf(e) };
-    }
+    const timeoutMs = adapter.executeTimeoutMs ?? options.executeTimeoutMs ?? 60_000;
+    const outcome = await runAdapter(adapter, target, state, {
+      timeoutMs,
+      context: (signal) => contextOf(action, adapter, state, token, signal),
+      verify: () => looking.execute(() => adapter.verify(target)),
+    });
     await finish(action, token, outcome);
   }
+
+  const contextOf = (a: Action, adapter: ActionAdapter, state: TargetState, token: string, signal: AbortSignal) =>
+    actionContext({
+      ...requestOf(a),
+      ...{ token, signal, killSwitch, state },
+      audit: (event, detail) => audit(a, event, detail),
+      trail: () => store.auditTrail({ planIds: [a.plan.id] }),
+      probe: () => looking.execute(() => adapter.probe(a.plan.target)),
+    });
 
   /** The result is told even when its audit cannot be written: the intent is there, and recovery closes it. */
   async function finish(action: Action, token: string, outcome: ActionOutcome) {
     const detail = outcome.detail.slice(0, 400);
-    const problem = await audit(action, "result", JSON.stringify({ token, ok: outcome.ok, detail })).then(
+    const problem = await audit(
+      action,
+      "result",
+      JSON.stringify({ token, ok: outcome.ok, detail, figures: outcome.figures }),
+    ).then(
       () => "",
       (e) => `; audit failed: ${messageOf(e)}`,
     );
@@ -154,7 +168,15 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       now !== undefined && newer && (before === undefined || (adapter?.happened?.(before, now, intent.timeMs) ?? true));
     if (action.state === "approved" || action.state === "expired")
       await begun(action, "begun before a restart of ours");
-    const detail = done ? "found done after restart" : "unknown, not repeated";
+    let detail = done ? "found done after restart" : "unknown, not repeated";
+    if (!done && !dryRun && adapter?.tidy && before !== undefined) {
+      const context = contextOf(action, adapter, before, intent.token, AbortSignal.timeout(TIDY_MS));
+      const tidied = await context
+        .step("tidy")
+        .then(() => adapter.tidy!(action.plan.target, before, context))
+        .catch((e) => ({ ok: false, detail: messageOf(e) }));
+      detail += `; ${tidied.ok ? "tidied" : "not tidied"}: ${tidied.detail}`;
+    }
     await finish(action, intent.token, { ok: done, detail });
   }
 
@@ -182,5 +204,3 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     },
   };
 }
-
-const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e)).slice(0, 400);

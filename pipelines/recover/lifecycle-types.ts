@@ -19,6 +19,7 @@ export interface LifecycleOptions {
   readonly sureConfidence?: number;
   /** Plans for one incident, those never carried out included. */
   readonly maxPlans?: number;
+  /** What a kind of action does to a target; undefined where the target has no such kind. */
   readonly describe?: (kind: string, target: string) => ActionDescription | undefined;
 }
 
@@ -41,6 +42,7 @@ export interface Case {
   readonly sure: boolean;
   readonly action: string | null;
   readonly reason: string;
+  readonly onsetMs: number | null;
   readonly stopped: boolean;
   readonly why: string;
 }

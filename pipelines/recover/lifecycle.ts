@@ -72,17 +72,22 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
     if (!known.sure || known.suspect === null) return say("the diagnosis is not settled");
     const target = targets.find((t) => (t.entity ?? t.name) === known.suspect)?.name;
     if (target === undefined) return say("the suspect is not in the allow-list");
-    const rung = last?.plan.target === target ? ladder.indexOf(last.plan.action) + 1 : -1;
-    if (rung === 0 || rung === ladder.length) return stop(id, known, last, "the ladder has no further rung");
-    const kind = rung < 0 ? known.action : ladder[rung]!;
+    // A database has other rungs than a process: those that the target lacks are left out.
+    const rungs = ladder.filter((kind) => describe(kind, target) !== undefined);
+    const rung = last?.plan.target === target ? rungs.indexOf(last.plan.action) + 1 : -1;
+    if (rung === 0 || (rung > 0 && rung === rungs.length))
+      return stop(id, known, last, "the ladder has no further rung");
+    const kind = rung < 0 ? known.action : rungs[rung]!;
     if (kind === null) return say("the policy names no action");
     const description = describe(kind, target);
-    if (description === undefined) return say(`no action of kind ${kind}`);
+    if (description === undefined) return say(`no action of kind ${kind} for ${target}`);
     const refused = against(target, description.blastRadius, null);
     if (refused !== null) return say(refused);
     const reason = rung < 0 ? known.reason : `${last!.plan.action} did not help: ${known.reason}`;
     const [createdMs, expiresMs] = [time.nowMs, time.nowMs + approvalMs];
-    const plan = makePlan({ incidentId: id, action: kind, target, reason, ...description, createdMs, expiresMs });
+    const { onsetMs = null } = known;
+    const parts = { incidentId: id, action: kind, target, reason, onsetMs, ...description, createdMs, expiresMs };
+    const plan = makePlan(parts);
     if (entries.has(plan.id)) return;
     const history = [{ timeMs: createdMs, state: "proposed" as const, detail: reason }];
     const action: Action = { plan, state: "proposed", version: 1, approvedBy: null, attempts: 0, history };
@@ -160,6 +165,7 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
         sure: suspect !== null && (before?.suspect === suspect || diagnosis!.confidence >= sureConfidence),
         action: suspect === null ? null : chooseAction(policy, incident),
         reason: diagnosis?.headline ?? "",
+        onsetMs: diagnosis === null ? null : Math.min(diagnosis.onsetMs, diagnosis.onsetRangeMs[0]),
         stopped: before?.stopped ?? false,
         why: before?.why ?? "",
       });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { manualClock } from "../../pipelines/core/clock.ts";
 import type { Action, Control } from "../../pipelines/core/records.ts";
+import type { ActionAdapter } from "../../pipelines/recover/actions/action.ts";
 import { executor } from "../../pipelines/recover/executor.ts";
 import { actionLifecycle } from "../../pipelines/recover/lifecycle.ts";
 import { approve, fakeAdapter, ill, incident, memoryAudit } from "./fixtures.ts";
@@ -58,7 +59,7 @@ describe("carrying out", () => {
     await s.run.onCommitted(s.action);
     expect(s.calls.execute).toBe(1);
     expect(s.controls.map((c) => c.kind)).toEqual(["dryRun", "executing", "result"]);
-    expect(s.store.trail.map((e) => e.event)).toEqual(["probed", "intent", "result"]);
+    expect(s.store.trail.map((e) => e.event)).toEqual(["probed", "intent", "step", "result"]);
     expect(s.state().state).toBe("executed");
   });
   it("never executes by default", async () => {
@@ -73,7 +74,7 @@ describe("carrying out", () => {
     const seen: string[] = [];
     const s = await ready({ onExecute: () => seen.push(...s.store.trail.map((e) => e.event)) });
     await s.run.onCommitted(s.action);
-    expect(seen).toEqual(["probed", "intent"]);
+    expect(seen).toEqual(["probed", "intent", "step"]);
   });
   it("does not act when the audit cannot be written", async () => {
     const s = await ready({
@@ -150,6 +151,73 @@ describe("refusing", () => {
     await Promise.all([s.run.onCommitted(s.action), s.make().onCommitted(s.action), s.make().onCommitted(s.action)]);
     expect(s.calls.execute).toBe(1);
     expect(s.controls.filter((c) => c.kind === "result")).toMatchObject([{ ok: true }]);
+  });
+});
+
+describe("steps", () => {
+  /** An adapter of two steps, with something happening between them. */
+  async function twoSteps(
+    between: (s: Awaited<ReturnType<typeof ready>>) => unknown,
+    more: Partial<ActionAdapter> = {},
+  ) {
+    const done: string[] = [];
+    const s = await ready({ kill: () => done.includes("kill") });
+    Object.assign(s.adapter, {
+      async execute(_target, _state, { step, guard }) {
+        await step("one");
+        done.push("one");
+        await between(s);
+        await guard();
+        await step("two");
+        done.push("two");
+        return { ok: true, detail: "both" };
+      },
+      ...more,
+    } satisfies Partial<ActionAdapter>);
+    return { ...s, done };
+  }
+  it.each([
+    ["the kill switch is thrown", "kill switch", (done: string[]) => done.push("kill")],
+    [
+      "the target changes",
+      "the target changed meanwhile",
+      (_: string[], s: { world: { now: unknown } }) => {
+        s.world.now = { ...ill, fingerprint: "other" };
+      },
+    ],
+  ])("stop when %s between two of them", async (_, text, change) => {
+    const s = await twoSteps((inner) => change(s.done, inner));
+    await s.run.onCommitted(s.action);
+    expect(s.done).not.toContain("two");
+    expect(s.controls.at(-1)).toMatchObject({ kind: "result", ok: false, detail: expect.stringContaining(text) });
+  });
+  it("stop in an actor that slept while another one closed its intent", async () => {
+    const s = await twoSteps((inner) => inner.make().recoverUnfinished(inner.store.trail.slice(), [inner.state()]));
+    await s.run.onCommitted(s.action);
+    expect(s.done).toEqual(["one"]);
+    expect(s.store.trail.filter((e) => e.event === "result" && e.detail.includes("not repeated"))).toHaveLength(1);
+  });
+  it("stop when one of them cannot be audited", async () => {
+    const s = await twoSteps(() => {
+      s.store.audit = async () => {
+        throw new Error("disk full");
+      };
+    });
+    await s.run.onCommitted(s.action);
+    expect(s.done).toEqual(["one"]);
+  });
+  it.each([
+    ["is undone where the adapter says so", true, 1],
+    ["stays where it does not", false, 0],
+  ])("an act that does not verify %s", async (_, undoOnFailure, undone) => {
+    let calls = 0;
+    const undo = async () => ({ ok: ++calls > 0, detail: "as before" });
+    const verify = async () => ({ ok: false, detail: "still ill" });
+    const s = await twoSteps(() => {}, { undoOnFailure, undo, verify });
+    await s.run.onCommitted(s.action);
+    expect(calls).toBe(undone);
+    expect(s.state().state).toBe("failed");
+    expect(s.store.trail.some((e) => e.event === "step" && e.detail.includes("undo"))).toBe(undoOnFailure);
   });
 });
 

@@ -1,5 +1,11 @@
+import { randomUUID } from "node:crypto";
 import type { Action, Control, Incident } from "../../pipelines/core/records.ts";
-import type { ActionAdapter, TargetState } from "../../pipelines/recover/actions/action.ts";
+import {
+  type ActionAdapter,
+  type ActionContext,
+  cannotUndo,
+  type TargetState,
+} from "../../pipelines/recover/actions/action.ts";
 import { describeAction } from "../../pipelines/recover/actions/descriptions.ts";
 import type { AuditEntry } from "../../pipelines/recover/audit.ts";
 
@@ -97,7 +103,9 @@ export function memoryAudit(onAudit: (event: string) => void = () => {}) {
       onAudit(entry.event);
       trail.push({ ...entry, seq: trail.length + 1, hash: "" });
     },
-    auditTrail: async () => [...trail],
+    async auditTrail({ planIds }: { planIds?: readonly string[] } = {}) {
+      return trail.filter((e) => planIds?.includes(e.planId) ?? true);
+    },
   };
 }
 
@@ -111,6 +119,20 @@ export const ill: TargetState = {
   detail: "running",
 };
 
+/** A context outside an executor: steps are counted in `steps`, nothing forbids them. */
+export function testContext(parts: Partial<ActionContext> = {}): ActionContext & { readonly steps: string[] } {
+  const steps: string[] = [];
+  return {
+    steps,
+    onsetMs: null,
+    token: randomUUID(),
+    signal: new AbortController().signal,
+    step: async (name) => void steps.push(name),
+    guard: async () => {},
+    ...parts,
+  };
+}
+
 /** An adapter whose target is `state.now`; counts what it is asked to execute. */
 export function fakeAdapter(state: { now: TargetState }, onExecute: () => void = () => {}) {
   const calls = { probe: 0, execute: 0 };
@@ -122,7 +144,9 @@ export function fakeAdapter(state: { now: TargetState }, onExecute: () => void =
     },
     plan: (target) => describeAction("restart", target)!,
     dryRun: async () => ({ ok: true, detail: "would restart" }),
-    async execute() {
+    undo: cannotUndo,
+    async execute(_target, _state, { step }) {
+      await step("restart");
       calls.execute++;
       onExecute();
       state.now = { ...state.now, healthy: true, fingerprint: "2", startedAtMs: 2e6 };

@@ -121,6 +121,7 @@ export function actionOf(change: Partial<Action> = {}): Action {
       reason: "payment is slow",
       preconditions: ["it is there"],
       effect: "stops payment and starts it again",
+      onsetMs: null,
       blastRadius: ["payment"],
       reversible: false,
       expectedLoss: "requests in flight",

@@ -147,6 +147,9 @@ export const actionV1 = z
       action: z.string(),
       target: z.string(),
       reason: z.string(),
+      onsetMs: timeMs
+        .nullable()
+        .describe("Earliest moment at which the fault may have begun; restores go back to before."),
       preconditions: z.array(z.string()),
       effect: z.string(),
       blastRadius: z.array(z.string()),

@@ -1,4 +1,4 @@
-import type { ActionAdapter, ActionOutcome, TargetState } from "./action.ts";
+import { type ActionAdapter, type ActionOutcome, cannotUndo, type TargetState } from "./action.ts";
 import { describeAction } from "./descriptions.ts";
 import {
   refusedTarget,
@@ -34,7 +34,10 @@ export function supervisedProcess(options: SupervisorOptions): {
     const state = await probe(target);
     return { ok: state.exists && state.healthy, detail: state.detail };
   };
-  const adapter = (kind: "restart" | "rollback", more: Pick<ActionAdapter, "dryRun" | "execute" | "happened">) => ({
+  const adapter = (
+    kind: "restart" | "rollback",
+    more: Pick<ActionAdapter, "dryRun" | "execute" | "undo" | "happened">,
+  ) => ({
     kind,
     probe,
     verify,
@@ -52,7 +55,8 @@ export function supervisedProcess(options: SupervisorOptions): {
         if (!state.exists) return { ok: false, detail: `the supervisor does not know ${target}` };
         return { ok: true, detail: `would restart ${target}, now ${state.detail}` };
       },
-      async execute(target, state, signal) {
+      async execute(target, state, { signal, step }) {
+        await step("restart");
         const after = stateOf(await client.post(target, "restart", signal), true, "");
         const ok = after.fingerprint !== state.fingerprint;
         return {
@@ -60,6 +64,7 @@ export function supervisedProcess(options: SupervisorOptions): {
           detail: ok ? `restarted: ${after.detail}` : "the supervisor answered, yet the process is the same",
         };
       },
+      undo: cannotUndo,
     }),
     rollback: adapter("rollback", {
       async dryRun(target, state) {
@@ -68,13 +73,23 @@ export function supervisedProcess(options: SupervisorOptions): {
           return { ok: false, detail: `${target} has no previous release` };
         return { ok: true, detail: `would go from ${state.release} back to ${state.previousRelease}` };
       },
-      async execute(target, state, signal) {
+      async execute(target, state, { signal, step }) {
+        await step("rollback", `from ${state.release} to ${state.previousRelease}`);
         const after = stateOf(await client.post(target, "rollback", signal), true, "");
         const ok = after.release !== null && after.release === state.previousRelease;
         return {
           ok,
           detail: ok ? `rolled back: ${after.detail}` : `runs ${after.release}, not ${state.previousRelease}`,
         };
+      },
+      // The supervisor keeps two releases and swaps them: its way back is the same call.
+      async undo(target, before, { signal }) {
+        const now = await probe(target);
+        if (now.release === before.release) return { ok: true, detail: `already on ${now.release}` };
+        if (now.previousRelease !== before.release)
+          return { ok: false, detail: `the supervisor's previous release is ${now.previousRelease}` };
+        const after = stateOf(await client.post(target, "rollback", signal), true, "");
+        return { ok: after.release === before.release, detail: `on ${after.release} again` };
       },
       happened: (before, now, intentMs) => (now.startedAtMs ?? 0) > intentMs && now.release === before.previousRelease,
     }),

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actionAdapters } from "../../../pipelines/recover/actions/index.ts";
+import { testContext } from "../fixtures.ts";
 
 /** A small real supervisor of one real child process. */
 let server: Server;
@@ -45,7 +46,7 @@ beforeEach(async () => {
     if (line === "GET /services/shop/health") return send(200, { healthy: alive, detail: "pong" });
     if (line === "POST /services/shop/restart" || line === "POST /services/shop/rollback") {
       await stop();
-      if (line.endsWith("rollback")) await start("v1", "v2");
+      if (line.endsWith("rollback")) await start(String(service.previousRelease), String(service.release));
       else await start(String(service.release), String(service.previousRelease));
       return send(200, service);
     }
@@ -64,16 +65,16 @@ afterEach(async () => {
 const hostile = "../x; rm -rf /";
 const adapters = (more = {}) =>
   actionAdapters.supervisedProcess({ url, token: "secret", services: ["shop", hostile], readTimeoutMs: 1000, ...more });
-const signal = new AbortController().signal;
+const context = testContext();
 
 describe("a real supervised process", () => {
   it("is restarted: another process, healthy", async () => {
     const { restart } = adapters();
     const before = await restart.probe("shop");
     expect(before).toMatchObject({ exists: true, healthy: true, release: "v2" });
-    expect(await restart.dryRun("shop", before)).toMatchObject({ ok: true });
+    expect(await restart.dryRun("shop", before, context)).toMatchObject({ ok: true });
     expect(requests.some((r) => r.startsWith("POST"))).toBe(false);
-    expect(await restart.execute("shop", before, signal)).toMatchObject({ ok: true });
+    expect(await restart.execute("shop", before, context)).toMatchObject({ ok: true });
     const after = await restart.probe("shop");
     expect(after.fingerprint).not.toBe(before.fingerprint);
     expect(await restart.verify("shop")).toMatchObject({ ok: true });
@@ -82,16 +83,24 @@ describe("a real supervised process", () => {
     const { rollback } = adapters();
     const before = await rollback.probe("shop");
     const atMs = Date.now() - 1;
-    expect(await rollback.execute("shop", before, signal)).toMatchObject({ ok: true });
+    expect(await rollback.execute("shop", before, context)).toMatchObject({ ok: true });
     const after = await rollback.probe("shop");
     expect(after.release).toBe("v1");
     expect(rollback.happened?.(before, after, atMs)).toBe(true);
     expect(rollback.happened?.(before, { ...after, release: "v2" }, atMs)).toBe(false);
   });
+  it("goes forward again when a rollback is undone", async () => {
+    const { rollback } = adapters();
+    const before = await rollback.probe("shop");
+    await rollback.execute("shop", before, context);
+    expect(await rollback.undo("shop", before, context)).toMatchObject({ ok: true });
+    expect((await rollback.probe("shop")).release).toBe("v2");
+    expect(await rollback.undo("shop", before, context)).toMatchObject({ ok: true, detail: "already on v2" });
+  });
   it("is not rolled back without a previous release", async () => {
     service.previousRelease = null;
     const { rollback } = adapters();
-    expect(await rollback.dryRun("shop", await rollback.probe("shop"))).toMatchObject({ ok: false });
+    expect(await rollback.dryRun("shop", await rollback.probe("shop"), context)).toMatchObject({ ok: false });
   });
   it("is seen to be dead", async () => {
     await stop();
@@ -106,13 +115,13 @@ describe("safety", () => {
     await expect(restart.verify(name)).rejects.toThrow("ACTION_REFUSED");
     expect(() => restart.plan(name)).toThrow("ACTION_REFUSED");
     const state = await restart.probe("shop");
-    await expect(restart.execute(name, state, signal)).rejects.toThrow("ACTION_REFUSED");
+    await expect(restart.execute(name, state, context)).rejects.toThrow("ACTION_REFUSED");
     expect(requests).toEqual(["GET /services", "GET /services/shop/health"]);
   });
   it("encodes names even when they are allowed", async () => {
     const { restart } = adapters();
     const state = await restart.probe("shop");
-    await expect(restart.execute(hostile, state, signal)).rejects.toThrow("status 404");
+    await expect(restart.execute(hostile, state, context)).rejects.toThrow("status 404");
     expect(requests.at(-1)).toBe("POST /services/..%2Fx%3B%20rm%20-rf%20%2F/restart");
   });
   it.each(["ftp://x", "file:///etc/passwd", "", "shop"])("refuses %j as an address", (bad) => {
@@ -131,7 +140,7 @@ describe("safety", () => {
     const state = await restart.probe("shop");
     requests = [];
     answer = () => "!broken";
-    await expect(restart.execute("shop", state, signal)).rejects.toThrow("status 500");
+    await expect(restart.execute("shop", state, context)).rejects.toThrow("status 500");
     expect(requests).toHaveLength(1);
     await expect(restart.probe("shop")).rejects.toThrow("status 500");
     expect(requests).toHaveLength(4);
