@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { duration } from "../core/config.ts";
+import { duration } from "../core/duration.ts";
 import type { DeadLetter } from "../core/records.ts";
 import {
   type LetterFilter,

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { duration } from "../core/config.ts";
+import { duration } from "../core/duration.ts";
 import { timeOf } from "../measure/reliability/outage-fields.ts";
 
 /** ISO 8601, epoch, or how long ago. */

@@ -1,21 +1,11 @@
 /** One schema: defaults, checks and the JSON Schema all come from here. */
 import { parse } from "yaml";
 import { z } from "zod";
+import { duration } from "./duration.ts";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
+import { policyRule, recoveryTarget } from "./recover-config.ts";
 import { formatFields, topicSchema, withMapping } from "./topic-config.ts";
-
-/** `500ms`, `5s`, `10m`, `2h`, `1d`, or a number of milliseconds; gives ms. */
-export const duration = z
-  .union([
-    z.number().positive(),
-    z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, "write a duration as 500ms, 5s, 10m, 2h or 1d"),
-  ])
-  .transform((v) => {
-    if (typeof v === "number") return v;
-    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[v.replace(/[\d.]+/, "")] as number;
-    return Number.parseFloat(v) * unit;
-  });
 
 const otlp = z.strictObject({
   kind: z.literal("otlp-http").describe("Receive OTLP over HTTP: metrics, logs and traces, protobuf or JSON."),
@@ -91,12 +81,6 @@ const onKafka = kafkaConnection.extend({
   state: duration.default(30_000).describe("Time between two writes of the state: what a restart takes in again."),
 });
 
-const target = z.strictObject({
-  name: z.string().min(1).describe("As the supervisor calls it."),
-  entity: z.string().optional().describe("As diagnoses call it, where that differs."),
-  replicasOf: z.string().optional().describe("Targets with the same value are copies: one healthy copy must remain."),
-});
-
 const shape = z.strictObject({
   system: z.string().min(1).default("default").describe("Name of the environment or tenant; incidents belong to one."),
   dataDir: z.string().min(1).default(".faultwright").describe("Where journal, state, reports and the store live."),
@@ -151,7 +135,10 @@ const shape = z.strictObject({
       supervisor: z
         .strictObject({ url: z.url(), tokenEnv: z.string().default("FAULTWRIGHT_SUPERVISOR_TOKEN") })
         .optional(),
-      targets: z.array(target).default([]).describe("The only things that may ever be acted on."),
+      targets: z.array(recoveryTarget).default([]).describe("The only things that may ever be acted on."),
+      policy: z.array(policyRule).optional().describe("The first rule that fits says what to do."),
+      ladder: z.array(z.string().min(1)).min(1).optional().describe("What follows on a repair that did not help."),
+      autoApprove: z.array(z.string().min(1)).default([]).describe("Kinds of action that need no human."),
       approval: duration.default(900_000).describe("A plan expires after this."),
       verify: duration.default(300_000).describe("The incident must resolve within this after an action."),
       cooldown: duration.default(60_000),

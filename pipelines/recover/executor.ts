@@ -11,7 +11,8 @@ import { planHash } from "./plan.ts";
 import { runAdapter } from "./run-adapter.ts";
 
 export interface ExecutorOptions {
-  readonly adapters: Readonly<Record<string, ActionAdapter>>;
+  /** The adapter of a kind of action for a target. */
+  readonly adapterFor: (kind: string, target: string) => ActionAdapter | undefined;
   /** Where the audit is kept. */
   readonly store: Pick<Store, "audit" | "auditTrail">;
   /** Puts a control into the journal. */
@@ -42,11 +43,10 @@ export interface ActionExecutor {
  * the dry run saw, audit of the intent, fence, kill switch again, `executing`, the act (once, no retry), audit, result.
  */
 export function executor(options: ExecutorOptions): ActionExecutor {
-  const { adapters, store, appendControl, clock, dryRun = true, killSwitch } = options;
+  const { adapterFor, store, appendControl, clock, dryRun = true, killSwitch } = options;
   const looking = timeout(options.probeTimeoutMs ?? 10_000, TimeoutStrategy.Aggressive);
   const locked = new Set<string>();
-  const adapterOf = (action: Action) =>
-    Object.hasOwn(adapters, action.plan.action) ? adapters[action.plan.action] : undefined;
+  const adapterOf = ({ plan }: Action) => adapterFor(plan.action, plan.target);
   const audit = (action: Action, event: string, detail: string) =>
     store.audit({ planId: action.plan.id, timeMs: clock.nowMs(), event, detail });
   const tell = (action: Action, kind: "dryRun" | "result", ok: boolean, detail: string) =>
@@ -168,16 +168,17 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       now !== undefined && newer && (before === undefined || (adapter?.happened?.(before, now, intent.timeMs) ?? true));
     if (action.state === "approved" || action.state === "expired")
       await begun(action, "begun before a restart of ours");
-    let detail = done ? "found done after restart" : "unknown, not repeated";
+    let outcome: ActionOutcome = { ok: done, detail: done ? "found done after restart" : "unknown, not repeated" };
     if (!done && !dryRun && adapter?.tidy && before !== undefined) {
       const context = contextOf(action, adapter, before, intent.token, AbortSignal.timeout(TIDY_MS));
       const tidied = await context
         .step("tidy")
         .then(() => adapter.tidy!(action.plan.target, before, context))
-        .catch((e) => ({ ok: false, detail: messageOf(e) }));
-      detail += `; ${tidied.ok ? "tidied" : "not tidied"}: ${tidied.detail}`;
+        .catch((e) => ({ ok: false, done: false, detail: messageOf(e) }));
+      const how = tidied.done ? "completed after restart" : `${outcome.detail}; ${tidied.ok ? "tidied" : "not tidied"}`;
+      outcome = { ok: tidied.done, detail: `${how}: ${tidied.detail}` };
     }
-    await finish(action, intent.token, { ok: done, detail });
+    await finish(action, intent.token, outcome);
   }
 
   const onCommitted = async (action: Action) => {

@@ -1,4 +1,4 @@
-/** Who carries out approved plans, where the config names a supervisor. */
+/** Who carries out approved plans, where the config says on what. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { Action, Control } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
-import { actionAdapters } from "../recover/actions/index.ts";
+import { adaptersFor } from "../recover/actions/index.ts";
 import { executor } from "../recover/executor.ts";
 import { KILL_SWITCH } from "./job.ts";
 import { componentLog } from "./observe/log.ts";
@@ -21,7 +21,7 @@ export interface Acting {
   recoverUnfinished(): Promise<void>;
 }
 
-/** Undefined without a supervisor: then nothing is ever acted on. */
+/** Undefined where no target can be reached: then nothing is ever acted on. */
 export function actingOn(options: {
   readonly config: Config;
   readonly store: Store;
@@ -32,13 +32,12 @@ export function actingOn(options: {
   const { config, store, clock, appendControl } = options;
   const log = componentLog(options.log, "act");
   const { supervisor, targets, dryRun } = config.recover;
-  if (!supervisor) return undefined;
+  if (!supervisor && targets.every((t) => t.use.kind === "supervisor")) return undefined;
   const run = executor({
-    adapters: actionAdapters.supervisedProcess({
-      url: supervisor.url,
-      token: process.env[supervisor.tokenEnv] ?? "",
-      services: targets.map((t) => t.name),
-    }),
+    adapterFor: adaptersFor(
+      targets,
+      supervisor && { url: supervisor.url, token: process.env[supervisor.tokenEnv] ?? "" },
+    ),
     store,
     appendControl,
     clock,

@@ -2,6 +2,7 @@
 import type { Config } from "../core/config.ts";
 import { SELF_FLOORS } from "../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
+import { describeFor } from "../recover/actions/descriptions.ts";
 import { actStage } from "./act-stage.ts";
 import { featuresStage } from "./features-stage.ts";
 import { decodersOf } from "./formats.ts";
@@ -30,6 +31,13 @@ export function assemble(config: Config) {
     }),
     act: actStage({
       targets: recover.targets,
+      policy: recover.policy,
+      ladder: recover.ladder,
+      autoApprove: recover.autoApprove,
+      describe: (kind, name) => {
+        const target = recover.targets.find((t) => t.name === name);
+        return target && describeFor(kind, name, target.use);
+      },
       approvalMs: recover.approval,
       verifyMs: recover.verify,
       limits: { cooldownMs: recover.cooldown, maxPerHour: recover.perHour },

@@ -20,7 +20,7 @@ function setup(
   const { adapter, calls } = fakeAdapter(world, options.onExecute);
   const make = (dryRun = options.dryRun ?? false) =>
     executor({
-      adapters: { restart: adapter },
+      adapterFor: () => adapter,
       store,
       clock,
       dryRun,
@@ -64,7 +64,7 @@ describe("carrying out", () => {
   });
   it("never executes by default", async () => {
     const s = setup();
-    const { dryRun: _, ...rest } = { dryRun: true, adapters: { restart: s.adapter }, store: s.store, clock: s.clock };
+    const { dryRun: _, ...rest } = { dryRun: true, adapterFor: () => s.adapter, store: s.store, clock: s.clock };
     const run = executor({ ...rest, killSwitch: () => false, appendControl: (c) => void s.life.onControl(c) });
     await run.onCommitted(s.proposed);
     await run.onCommitted(s.approved());

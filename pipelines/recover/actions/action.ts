@@ -71,7 +71,15 @@ export interface ActionAdapter {
   /** After a crash of ours: did the action take effect between these two states? Default: it started anew since. */
   happened?(before: TargetState, now: TargetState, intentMs: number): boolean;
   /** After a crash of ours that left the act half done: removes what `token` names and starts what it had stopped. */
-  tidy?(target: string, before: TargetState, context: ActionContext): Promise<ActionOutcome>;
+  tidy?(target: string, before: TargetState, context: ActionContext): Promise<TidyOutcome>;
+}
+
+/** Adapters by kind of action: what a family gives for its targets. */
+export type ActionFamily = Readonly<Record<string, ActionAdapter>>;
+
+/** `done`: the act turned out to be complete, or could be completed without doing any of it twice. */
+export interface TidyOutcome extends ActionOutcome {
+  readonly done: boolean;
 }
 
 /** The answer of `undo` where there is no way back. */

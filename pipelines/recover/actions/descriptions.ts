@@ -1,30 +1,128 @@
+import type { TargetUse } from "../../core/recover-config.ts";
 import type { ActionDescription } from "./action.ts";
 
-/** What the built-in kinds do, in words: pure, so that the `act` stage can plan without an adapter at hand. */
-const descriptions: Readonly<Record<string, (target: string) => ActionDescription>> = {
-  restart: (target) => ({
-    preconditions: ["the supervisor knows the service", "the process is the one that was seen when planning"],
-    effect: `stops ${target} and starts the same release again`,
-    blastRadius: [target],
-    reversible: false,
-    expectedLoss: "requests in flight and state held only in memory",
-    risk: "low",
-  }),
-  rollback: (target) => ({
-    preconditions: [
-      "the supervisor knows the service",
-      "the process is the one that was seen when planning",
-      "a previous release exists",
-    ],
-    effect: `stops ${target} and starts its previous release`,
-    blastRadius: [target],
-    reversible: true,
-    expectedLoss: "requests in flight, state held only in memory, what the newer release added",
-    risk: "medium",
-  }),
+type Words = Omit<ActionDescription, "blastRadius">;
+
+const restart = (target: string): Words => ({
+  preconditions: ["the supervisor knows the service", "the process is the one that was seen when planning"],
+  effect: `stops ${target} and starts the same release again`,
+  reversible: false,
+  expectedLoss: "requests in flight and state held only in memory",
+  risk: "low",
+});
+const stop = (target: string): Words => ({
+  ...restart(target),
+  effect: `stops ${target} and leaves it stopped`,
+  reversible: true,
+  expectedLoss: "all that it does, until it is started again",
+  risk: "high",
+});
+const machine = (effect: string, expectedLoss: string, risk: Words["risk"]): Words => ({
+  preconditions: ["the machine is the one that was seen when planning"],
+  effect,
+  reversible: false,
+  expectedLoss,
+  risk,
+});
+
+/** What the built-in kinds do to a target, by what the target is. */
+const descriptions: Readonly<Record<string, Readonly<Record<string, (target: string) => Words>>>> = {
+  supervisor: {
+    restart,
+    rollback: (target) => ({
+      preconditions: [
+        "the supervisor knows the service",
+        "the process is the one that was seen when planning",
+        "a previous release exists",
+      ],
+      effect: `stops ${target} and starts its previous release`,
+      reversible: true,
+      expectedLoss: "requests in flight, state held only in memory, what the newer release added",
+      risk: "medium",
+    }),
+  },
+  systemd: { restart, stop },
+  child: { restart, stop },
+  files: {
+    "restore-files": (target) => ({
+      preconditions: ["a snapshot from before the fault's onset", "every file in it has the hash of its manifest"],
+      effect: `switches ${target} to a copy of the newest good snapshot from before the fault`,
+      reversible: true,
+      expectedLoss: "what was written since that snapshot; the old folder is kept",
+      risk: "medium",
+    }),
+  },
+  release: {
+    rollback: (target) => ({
+      preconditions: ["another release was verified before", "it still has the content that was verified"],
+      effect: `switches ${target} to the newest verified release that is not the one in use`,
+      reversible: true,
+      expectedLoss: "what the newer release added",
+      risk: "medium",
+    }),
+  },
+  postgres: {
+    "point-in-time-recovery": (target) => ({
+      preconditions: ["a verified base backup from before the fault's onset", "WAL from there on", "the checks hold"],
+      effect: `restores ${target} into a new directory to just before the fault, and switches to it`,
+      reversible: true,
+      expectedLoss: "every write from the fault's onset on; the old directory is kept",
+      risk: "high",
+    }),
+    "restore-latest": (target) => ({
+      preconditions: ["a verified base backup", "WAL from there on", "the checks hold"],
+      effect: `restores ${target} into a new directory to the end of the archived WAL, and switches to it`,
+      reversible: true,
+      expectedLoss: "writes that were not archived when the disk was lost",
+      risk: "high",
+    }),
+  },
+  "postgres-replica": {
+    "promote-replica": (target) => ({
+      preconditions: ["the standby answers", "its primary does not"],
+      effect: `promotes ${target}: it takes writes from now on`,
+      reversible: false,
+      expectedLoss: "writes that had not reached the standby; none when it is synchronous",
+      risk: "high",
+    }),
+  },
+  qemu: {
+    "vm-reset": (target) => machine(`resets ${target} as its button would`, "state held only in its memory", "medium"),
+    "vm-revert": (target) =>
+      machine(`reverts ${target} to its newest checkpoint from before the fault`, "all it did since then", "high"),
+    "vm-resume": (target) => machine(`lets the paused ${target} run on`, "nothing", "low"),
+  },
+  libvirt: {
+    "vm-reset": (target) => machine(`resets ${target} as its button would`, "state held only in its memory", "medium"),
+    "vm-revert": (target) =>
+      machine(`reverts ${target} to its newest snapshot from before the fault`, "all it did since then", "high"),
+    "vm-resume": (target) => machine(`lets the paused ${target} run on`, "nothing", "low"),
+  },
 };
 
-/** Description of a built-in kind, `undefined` for an unknown one. */
-export function describeAction(kind: string, target: string): ActionDescription | undefined {
-  return Object.hasOwn(descriptions, kind) ? descriptions[kind]?.(target) : undefined;
+/** Description of a built-in kind of action for a target of a built-in kind; `undefined` where there is none. Pure. */
+export function describeAction(
+  kind: string,
+  target: string,
+  use: TargetUse["kind"] = "supervisor",
+): ActionDescription | undefined {
+  const kinds = Object.hasOwn(descriptions, use) ? descriptions[use] : undefined;
+  const words = kinds !== undefined && Object.hasOwn(kinds, kind) ? kinds[kind]?.(target) : undefined;
+  return words && { ...words, blastRadius: [target] };
+}
+
+/** As `describeAction`, for a target as the config has it: with the actions of its own. */
+export function describeFor(kind: string, target: string, use: TargetUse): ActionDescription | undefined {
+  if (use.kind !== "command" && use.kind !== "webhook") return describeAction(kind, target, use.kind);
+  const own = Object.hasOwn(use.actions, kind) ? use.actions[kind] : undefined;
+  return (
+    own && {
+      preconditions: ["the target is the one that was seen when planning"],
+      effect: own.effect,
+      blastRadius: [target],
+      reversible: own.undo !== undefined,
+      expectedLoss: own.loss,
+      risk: own.risk,
+    }
+  );
 }
