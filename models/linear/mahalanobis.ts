@@ -17,6 +17,7 @@ const name = "mahalanobis";
  * model.score(Float64Array.of(0.2, 15, 3)); // Float64Array [ 0.9 ]
  */
 export const mahalanobis: VectorModelKind<InputOptions> = {
+  learns: "quiet",
   async fit(rows, dims, options = {}) {
     const inputs = fitInputs(name, rows, dims, options);
     const seen = moments(trainingRows(name, inputs, rows), dims);

@@ -33,6 +33,7 @@ const name = "pca";
  * Chem. Res. 40(20) (their sum)
  */
 export const pca: VectorModelKind<PcaOptions, PcaModel> = {
+  learns: "quiet",
   async fit(rows, dims, { explained = 0.9, deviate = 3, ...rest } = {}) {
     if (!(explained > 0 && explained <= 1))
       throw new RangeError(`${name}: explained is ${explained}; give a share in (0, 1]`);

@@ -61,6 +61,7 @@ export function quadraticModel(
   return {
     name,
     dims,
+    context: 0,
     score(rows) {
       const out = new Float64Array(rowsOf(name, rows, dims));
       for (let r = 0; r < out.length; r++) out[r] = value(read(rows, r));

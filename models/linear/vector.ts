@@ -6,14 +6,18 @@
 export interface VectorModel {
   readonly name: string;
   readonly dims: number;
+  /** Rows just before a row, in order of time, that its score rests on: 0 unless the model sees sequences. */
+  readonly context: number;
   /**
-   * Finite scores >= 0, [rows], higher is stranger; NaN = no opinion (more gaps than `maxGapShare`). Synchronous; a row
-   * scores the same alone as among others. Give many rows at once. @throws RangeError on a broken row
+   * Finite scores >= 0, [rows], higher is stranger; NaN = no opinion (more gaps than `maxGapShare`, or one of the first
+   * `context` rows). Synchronous; a row after its context scores the same alone as among others. Give many rows at once.
+   * @throws RangeError on a broken row
    */
   score(rows: Float64Array): Float64Array;
   /**
    * Each dimension's share in what makes one row strange, [dims]: how much less strange it would be with another value
-   * there. >= 0, sum 1 (or all 0: no single value would help); NaN where the score is.
+   * there. >= 0, sum 1 (or all 0: no single value would help); NaN where the score is. `row` is [context + 1, dims]: the
+   * row comes last, after its context.
    */
   contributions(row: Float64Array): Float64Array;
   /** Plain JSON: what `load` of the same kind takes. */
@@ -38,9 +42,19 @@ export interface InputState {
   readonly maxGapShare: number;
 }
 
+/** What a kind is taught with: rows of quiet times, or rows of all times and a label for each. */
+export type Teaching = "quiet" | "labels";
+
+/** One a row: 1 in an incident, 0 quiet. */
+export type Labels = ArrayLike<number>;
+
 export interface VectorModelKind<Options, Model extends VectorModel = VectorModel> {
-  /** Learns from quiet rows in order of time. @throws RangeError on broken rows or options, or < 8 usable rows */
-  fit(rows: Float64Array, dims: number, options?: Options): Promise<Model>;
+  readonly learns: Teaching;
+  /**
+   * Learns from rows in order of time: quiet ones, or labelled ones where `learns` says so (others take no labels).
+   * @throws RangeError on broken rows, labels or options, or < 8 usable quiet rows
+   */
+  fit(rows: Float64Array, dims: number, options?: Options, labels?: Labels): Promise<Model>;
   /** @throws RangeError on a state of another kind or version */
   load(state: VectorState): Promise<Model>;
 }
@@ -52,9 +66,10 @@ export function rowsOf(name: string, rows: Float64Array, dims: number): number {
   return rows.length / dims;
 }
 
-/** @throws RangeError unless `row` is one row */
-export function oneRow(name: string, row: Float64Array, dims: number): void {
-  if (row.length !== dims) throw new RangeError(`${name}: a row has ${row.length} values; give ${dims}`);
+/** @throws RangeError unless `row` is one row after its context */
+export function oneRow(name: string, row: Float64Array, dims: number, context = 0): void {
+  const values = (context + 1) * dims;
+  if (row.length !== values) throw new RangeError(`${name}: a row has ${row.length} values; give ${values}`);
 }
 
 /** Values of a state that `kind` can read. @throws RangeError on any other */

@@ -49,6 +49,7 @@ const CODE_SHARE = 0.9;
  * @see Sakurada & Yairi 2014, MLSDA
  */
 export const autoencoder: VectorModelKind<AutoencoderOptions, Autoencoder> = {
+  learns: "quiet",
   async fit(rows, dims, options = {}) {
     const { seed = 1, epochs = 150, patience = 12, batchRows = 64, learningRate = 0.01, heldOut = 0.2 } = options;
     for (const [key, value] of Object.entries({ epochs, patience, batchRows })) whole(key, value);
@@ -135,6 +136,7 @@ function model(
   return {
     name,
     dims,
+    context: 0,
     backend,
     epochs,
     score(rows) {

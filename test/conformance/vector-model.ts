@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { VectorModel, VectorModelKind } from "../../models/vector-model.ts";
+import type { Labels, VectorModel, VectorModelKind } from "../../models/vector-model.ts";
 import { normal } from "../models/noise.ts";
 
 const DIMS = 8;
@@ -48,37 +48,83 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0, Number.NaN, Infinity, -Infinity, 1e300, -1e300, 5e-324) },
 );
 
+/** Rows with one level far off, some in every dimension. */
+function shifted(seed: number, n: number, dims = DIMS): Float64Array {
+  const out = usual(seed, n, dims);
+  for (let r = 0; r < n; r++) out[r * dims + (r % dims)]! *= r % 2 === 0 ? 5 : -3;
+  return out;
+}
+
+/** What a kind is good for beyond the laws that all keep. */
+export interface Sight {
+  /** Broken relations between dimensions that each look usual. */
+  readonly correlation: boolean;
+}
+
+interface Lesson {
+  readonly rows: Float64Array;
+  readonly labels?: Labels;
+}
+
+const joined = (...parts: readonly Float64Array[]) => Float64Array.from(parts.flatMap((p) => [...p]));
+
 /** The laws every kind of `VectorModel` keeps with its default options. */
-export function checkVectorModel(name: string, kind: VectorModelKind<never>): void {
+export function checkVectorModel(name: string, kind: VectorModelKind<never>, { correlation }: Sight): void {
   describe(`${name} as a VectorModel`, () => {
-    const training = usual(1, 1000);
     const fresh = usual(2, 4000);
     let model: VectorModel;
     let high: number;
     beforeAll(async () => {
-      model = await kind.fit(training, DIMS);
-      high = model.score(fresh).sort()[Math.floor(0.999 * 4000)]!;
+      model = await taught(training);
+      high = highOf(model, fresh);
     });
+
+    /** Quiet rows; for a kind that needs labels, incidents of two sorts too, and which they are. */
+    function lesson(quiet: Float64Array, odd: Float64Array, dims = DIMS): Lesson {
+      if (kind.learns === "quiet") return { rows: quiet };
+      const [n, k] = [quiet.length / dims, odd.length / dims];
+      return { rows: joined(quiet, odd), labels: new Uint8Array(n + k).fill(1, n) };
+    }
+    const taught = ({ rows, labels }: Lesson, dims = DIMS, options?: never) => kind.fit(rows, dims, options, labels);
+    const training = lesson(usual(1, 1000), joined(...broken(11, correlation ? 80 : 0), shifted(12, 80)));
+    const moved = ({ rows, labels }: Lesson, f: (v: number, i: number, rows: Float64Array) => number): Lesson => ({
+      rows: rows.map(f),
+      ...(labels ? { labels } : {}),
+    });
+
+    /** Scores without those of the first rows, which are only context. */
+    const opinions = (of: VectorModel, rows: Float64Array) => of.score(rows).subarray(of.context);
+    const highOf = (of: VectorModel, rows: Float64Array) =>
+      opinions(of, rows).sort()[Math.floor(0.999 * (rows.length / of.dims - of.context))]!;
+    /** A row after usual ones. */
+    const after = (of: VectorModel, own: Float64Array, before = fresh) =>
+      joined(before.slice(0, of.context * of.dims), own);
+    const one = (of: VectorModel, own: Float64Array, before = fresh) => of.score(after(of, own, before)).at(-1)!;
+    const shares = (of: VectorModel, own: Float64Array, before = fresh) => of.contributions(after(of, own, before));
 
     it("says what it is", () => {
       expect([model.name, model.dims]).toEqual([name, DIMS]);
+      expect(Number.isSafeInteger(model.context) && model.context >= 0).toBe(true);
       expect(model.save()).toMatchObject({ kind: name, version: 1 });
     });
 
-    it("scores broken correlation above the 99.9 % quantile of usual rows, though no dimension shows it alone", () => {
-      const rows = broken(3, 40);
-      for (const d of PLANTED) {
-        const seen = column(fresh, d);
-        for (const r of rows) expect(r[d]! > seen[20]! && r[d]! < seen[3979]!).toBe(true);
-      }
-      for (const r of rows) expect(model.score(r)[0]).toBeGreaterThan(high);
-    });
+    it.runIf(correlation)(
+      "scores broken correlation above the 99.9 % quantile of usual rows, though no dimension shows it alone",
+      () => {
+        const rows = broken(3, 40);
+        for (const d of PLANTED) {
+          const seen = column(fresh, d);
+          for (const r of rows) expect(r[d]! > seen[20]! && r[d]! < seen[3979]!).toBe(true);
+        }
+        for (const r of rows) expect(one(model, r)).toBeGreaterThan(high);
+      },
+    );
 
-    it("says which dimensions broke it", () => {
+    it.runIf(correlation)("says which dimensions broke it", () => {
       const found = broken(4, 40).map((r) => {
-        const shares = model.contributions(r);
-        expect(sum(shares)).toBeCloseTo(1, 9);
-        return topTwo(shares).filter((d) => PLANTED.includes(d)).length;
+        const parts = shares(model, r);
+        expect(sum(parts)).toBeCloseTo(1, 9);
+        return topTwo(parts).filter((d) => PLANTED.includes(d)).length;
       });
       expect(Math.min(...found)).toBeGreaterThan(0);
       expect(found.filter((n) => n === 2).length).toBeGreaterThanOrEqual(36);
@@ -87,8 +133,8 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>): vo
     it("scores a level that is far off in one dimension, and names it", () => {
       const odd = rowAt(fresh, 0);
       odd[2] = LEVELS[2]! * 5;
-      expect(model.score(odd)[0]).toBeGreaterThan(high);
-      expect(topTwo(model.contributions(odd))).toContain(2);
+      expect(one(model, odd)).toBeGreaterThan(high);
+      expect(topTwo(shares(model, odd))).toContain(2);
     });
 
     it("gives finite scores >= 0 to whatever has enough values, and NaN to the rest", () =>
@@ -96,12 +142,12 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>): vo
         fc.property(fc.array(anything, { minLength: DIMS, maxLength: DIMS }), (values) => {
           const odd = Float64Array.from(values);
           const opinion = values.filter(Number.isFinite).length >= DIMS / 2;
-          const [score] = model.score(odd);
-          const shares = model.contributions(odd);
-          if (!opinion) expect([score, ...shares].every(Number.isNaN)).toBe(true);
+          const score = one(model, odd);
+          const parts = shares(model, odd);
+          if (!opinion) expect([score, ...parts].every(Number.isNaN)).toBe(true);
           else {
-            expect(score! >= 0 && score! < Infinity).toBe(true);
-            expect(shares.every((s) => s >= 0 && s <= 1)).toBe(true);
+            expect(score >= 0 && score < Infinity).toBe(true);
+            expect(parts.every((s) => s >= 0 && s <= 1)).toBe(true);
           }
         }),
         { numRuns: 100 },
@@ -109,41 +155,43 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>): vo
 
     it("takes a gap for no evidence", () => {
       for (let r = 0; r < 20; r++) {
-        const gappy = rowAt(fresh, r);
+        const gappy = rowAt(fresh, r + 20);
         gappy[r % DIMS] = Number.NaN;
-        expect(model.score(gappy)[0]).toBeLessThan(high * 1.5);
-        expect(model.contributions(gappy)[r % DIMS]).toBe(0);
+        expect(one(model, gappy)).toBeLessThanOrEqual(high * 1.5);
+        expect(shares(model, gappy)[r % DIMS]).toBe(0);
       }
+      if (!correlation) return;
       const [planted] = broken(5, 1) as [Float64Array];
       planted[0] = Number.NaN;
-      expect(model.score(planted)[0]).toBeGreaterThan(high);
+      expect(one(model, planted)).toBeGreaterThan(high);
     });
 
     it("learns from rows with gaps", async () => {
-      const some = training.map((v, i) => (i % 29 === 0 ? Number.NaN : v));
-      const many = training.map((v, i) => (i % 5 === 0 ? Number.NaN : v));
+      const some = moved(training, (v, i) => (i % 29 === 0 ? Number.NaN : v));
+      const many = moved(training, (v, i) => (i % 5 === 0 ? Number.NaN : v));
       for (const rows of [some, many]) {
-        const learned = await kind.fit(rows, DIMS);
-        const limit = learned.score(fresh).sort()[Math.floor(0.999 * 4000)]!;
-        for (const r of broken(6, 10)) expect(learned.score(r)[0]).toBeGreaterThan(limit);
+        const learned = await taught(rows);
+        const limit = highOf(learned, fresh);
+        const odd = correlation ? broken(6, 10) : [rowAt(fresh, 0).map((v, d) => (d === 2 ? 5 * LEVELS[2]! : v))];
+        for (const r of odd) expect(one(learned, r)).toBeGreaterThan(limit);
       }
     });
 
     it("continues bit for bit from its saved state", async () => {
       const copy = await kind.load(json(model.save()));
       expect(copy.score(fresh)).toEqual(model.score(fresh));
-      expect(copy.contributions(rowAt(fresh, 7))).toEqual(model.contributions(rowAt(fresh, 7)));
+      expect(shares(copy, rowAt(fresh, 7))).toEqual(shares(model, rowAt(fresh, 7)));
       expect(copy.save()).toEqual(model.save());
     });
 
     it("is the same model from the same rows, in whatever units they come", async () => {
       const scales = Float64Array.from({ length: DIMS }, (_, d) => 2 ** (3 * d - 10)); // powers of two: no rounding
-      const again = await kind.fit(training.slice(), DIMS);
+      const again = await taught(training);
       expect(again.save()).toEqual(model.save());
-      const scaled = (rows: Float64Array) => rows.map((v, i) => v * scales[i % DIMS]!);
-      const moved = await kind.fit(scaled(training), DIMS);
-      expect(moved.save().values).toEqual(model.save().values);
-      expect(moved.score(scaled(fresh))).toEqual(model.score(fresh));
+      const scaled = (v: number, i: number) => v * scales[i % DIMS]!;
+      const other = await taught(moved(training, scaled));
+      expect(other.save().values).toEqual(model.save().values);
+      expect(other.score(fresh.map(scaled))).toEqual(model.score(fresh));
     });
 
     it("scores purely: nothing changes, and a row scores the same alone, among others or in another order", () => {
@@ -151,64 +199,108 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>): vo
       const rows = fresh.slice(0, 300 * DIMS);
       const scores = model.score(rows);
       expect(rows).toEqual(fresh.slice(0, 300 * DIMS));
-      for (let r = 0; r < 300; r += 13) {
-        const own = rowAt(rows, r);
+      for (let r = model.context; r < 300; r += 13) {
+        const own = rows.slice((r - model.context) * DIMS, (r + 1) * DIMS);
+        const copy = own.slice();
         model.contributions(own);
-        expect(model.score(own)[0]).toBe(scores[r]);
-        expect(own).toEqual(rowAt(rows, r));
+        expect(model.score(own).at(-1)).toBe(scores[r]);
+        expect(own).toEqual(copy);
       }
-      const reversed = Float64Array.from(
-        { length: rows.length },
-        (_, i) => rows[rows.length - DIMS - i + 2 * (i % DIMS)]!,
-      );
-      expect(model.score(reversed).reverse()).toEqual(scores);
+      expect(scores.subarray(0, model.context).every(Number.isNaN)).toBe(true);
+      expect(scores.subarray(model.context).every(Number.isFinite)).toBe(true);
+      if (model.context === 0) {
+        const reversed = Float64Array.from(
+          { length: rows.length },
+          (_, i) => rows[rows.length - DIMS - i + 2 * (i % DIMS)]!,
+        );
+        expect(model.score(reversed).reverse()).toEqual(scores);
+      }
       expect(model.score(new Float64Array(0))).toEqual(new Float64Array(0));
       expect(json(model.save())).toEqual(before);
     });
 
     it("survives more dimensions than rows", async () => {
-      const wide = await kind.fit(usual(7, 20, 40), 40);
-      const scores = wide.score(usual(8, 50, 40));
+      const quiet = usual(7, 30, 40);
+      const wide = await taught(
+        lesson(
+          quiet,
+          usual(17, 9, 40).map((v, i) => (i % 40 === 3 ? 10 * v : v)),
+          40,
+        ),
+        40,
+      );
+      const seen = usual(8, 50, 40);
+      const scores = opinions(wide, seen);
       expect(scores.every((s) => s >= 0 && s < Infinity)).toBe(true);
-      const odd = usual(8, 1, 40).map((v, d) => (d === 3 ? 10 * v : v));
-      expect(wide.score(odd)[0]).toBeGreaterThan(2 * scores[0]!);
-      expect(topTwo(wide.contributions(odd))).toContain(3);
+      const odd = seen.slice(0, 40).map((v, d) => (d === 3 ? 10 * v : v));
+      expect(one(wide, odd, seen)).toBeGreaterThan(scores.sort()[scores.length >> 1]!);
+      expect(topTwo(shares(wide, odd, seen))).toContain(3);
     });
 
     it("survives constant, copied and empty dimensions, and sees a constant change", async () => {
       const set = (v: number, i: number, rows: Float64Array) =>
         i % DIMS === 0 ? 5 : i % DIMS === 1 ? rows[i + 1]! : i % DIMS === 7 ? Number.NaN : v;
-      const flat = await kind.fit(training.map(set), DIMS);
+      const quiet = usual(1, 1000).map(set);
+      const flat = await taught(
+        lesson(
+          quiet,
+          usual(13, 80)
+            .map(set)
+            .map((v, i) => (i % DIMS === 0 ? 10 : v)),
+        ),
+      );
       const seen = fresh.map(set);
-      const scores = flat.score(seen);
+      const scores = opinions(flat, seen);
       expect(scores.every((s) => s >= 0 && s < Infinity)).toBe(true);
       const odd = rowAt(seen, 0);
       odd[0] = 10;
-      expect(flat.score(odd)[0]).toBeGreaterThan(scores.sort()[3990]!);
-      expect(topTwo(flat.contributions(odd))).toContain(0);
-      const still = await kind.fit(new Float64Array(30 * DIMS).fill(3), DIMS);
-      expect(still.score(new Float64Array(DIMS).fill(3))[0]).toBeLessThan(1e-3);
+      expect(one(flat, odd, seen)).toBeGreaterThan(scores.sort()[3980]!);
+      expect(topTwo(shares(flat, odd, seen))).toContain(0);
     });
 
-    it("is not blinded by dimensions that do not move", async () => {
+    it("finds nothing strange in a row like all that it learned from", async () => {
+      const three = new Float64Array(40 * DIMS).fill(3);
+      const still = await taught(lesson(three, new Float64Array(8 * DIMS).fill(4)));
+      const same = one(still, three.slice(0, DIMS), three);
+      expect(same).toBeLessThan(one(still, new Float64Array(DIMS).fill(4), three));
+      expect(same).toBeLessThanOrEqual(1);
+    });
+
+    it.runIf(correlation)("is not blinded by dimensions that do not move", async () => {
       const still = [0, 1, 100, 1e6];
+      const all = DIMS + still.length;
       const wide = (rows: Float64Array) =>
-        Float64Array.from({ length: (rows.length / DIMS) * (DIMS + still.length) }, (_, i) => {
-          const [r, d] = [Math.floor(i / (DIMS + still.length)), i % (DIMS + still.length)];
+        Float64Array.from({ length: (rows.length / DIMS) * all }, (_, i) => {
+          const [r, d] = [Math.floor(i / all), i % all];
           return d < DIMS ? rows[r * DIMS + d]! : still[d - DIMS]!;
         });
-      const learned = await kind.fit(wide(training), DIMS + still.length);
-      const limit = learned.score(wide(fresh)).sort()[Math.floor(0.999 * 4000)]!;
-      for (const r of broken(9, 10)) expect(learned.score(wide(r))[0]).toBeGreaterThan(limit);
+      const learned = await taught({ ...training, rows: wide(training.rows) }, all);
+      const limit = highOf(learned, wide(fresh));
+      for (const r of broken(9, 10)) expect(one(learned, wide(r), wide(fresh))).toBeGreaterThan(limit);
     });
+
+    it.runIf(kind.learns === "labels")(
+      "refuses rows without a label for each, and labels of one sort only",
+      async () => {
+        const { rows, labels = [] } = training;
+        const n = rows.length / DIMS;
+        await expect(kind.fit(rows, DIMS)).rejects.toThrow(/0 labels/);
+        await expect(taught({ rows, labels: Array.from(labels).slice(1) })).rejects.toThrow(/labels for/);
+        await expect(taught({ rows, labels: new Uint8Array(n) })).rejects.toThrow(/quiet rows and/);
+        await expect(taught({ rows, labels: new Uint8Array(n).fill(1) })).rejects.toThrow(/quiet rows and/);
+        await expect(taught({ rows, labels: new Float64Array(n).fill(Number.NaN) })).rejects.toThrow(/label 0 is NaN/);
+      },
+    );
 
     it("refuses broken rows, too few of them, bad options and states that are not its own", async () => {
       expect(() => model.score(new Float64Array(DIMS + 1))).toThrow(RangeError);
-      expect(() => model.contributions(new Float64Array(2 * DIMS))).toThrow(RangeError);
-      await expect(kind.fit(training.slice(1), DIMS)).rejects.toThrow(RangeError);
-      await expect(kind.fit(training, 0)).rejects.toThrow(RangeError);
-      await expect(kind.fit(training.slice(0, 7 * DIMS), DIMS)).rejects.toThrow(/at least 8/);
-      await expect(kind.fit(training, DIMS, { relFloor: -1 } as never)).rejects.toThrow(/relFloor/);
+      expect(() => model.contributions(new Float64Array((model.context + 2) * DIMS))).toThrow(RangeError);
+      const { rows } = training;
+      await expect(taught({ ...training, rows: rows.slice(1) })).rejects.toThrow(RangeError);
+      await expect(taught(training, 0)).rejects.toThrow(RangeError);
+      const few = lesson(usual(1, 7), shifted(2, 4));
+      await expect(taught(few)).rejects.toThrow(/at least/);
+      await expect(taught(training, DIMS, { relFloor: -1 } as never)).rejects.toThrow(/relFloor/);
       await expect(kind.load({ ...model.save(), kind: "other" })).rejects.toThrow(/other/);
       await expect(kind.load({ ...model.save(), values: {} })).rejects.toThrow(RangeError);
     });

@@ -14,7 +14,12 @@ import { vectorModels } from "../../models/vector-model.ts";
 import { checkVectorModel } from "../conformance/vector-model.ts";
 import { normal } from "./noise.ts";
 
-for (const [name, kind] of Object.entries(vectorModels)) checkVectorModel(name, kind);
+/** The models that see single dimensions, near or far, but no relation between them. */
+const LEVELS_ONLY = [
+  ...["k-means", "one-class-svm", "decision-tree", "random-forest", "isolation-forest", "half-space-trees"],
+];
+for (const [name, kind] of Object.entries(vectorModels))
+  checkVectorModel(name, kind, { correlation: !LEVELS_ONLY.includes(name) });
 
 /** Twelve rows and three probes; medians 0, 0 (so -0.5..0.5) and 0: the relative floor is off. */
 const ROWS = Float64Array.of(

@@ -1,14 +1,20 @@
+import { growCart, ranksOf } from "../../trees/cart.ts";
+import {
+  type Forest,
+  ForestBuilder,
+  type ForestValues,
+  leafValue,
+  loadForest,
+  saveForest,
+} from "../../trees/forest.ts";
 import { checkSessions, checkState, type SessionModel, type SessionModelKind } from "./session-model.ts";
-import { fitFeatures, type LabelledRows, loadFeatures, type SavedFeatures } from "./supervised-features.ts";
+import { fitFeatures, loadFeatures, type SavedFeatures, type SessionFeatures } from "./supervised-features.ts";
 
 export interface DecisionTreeOptions {
   depth?: number;
   /** Sessions in a leaf at least. */
   leafSessions?: number;
 }
-
-/** A leaf has the share of anomalous sessions; an inner node sends rows with `value <= cut` to `low`. */
-type Node = { share: number } | { feature: number; cut: number; low: Node; high: Node };
 
 const name = "decision-tree";
 
@@ -22,13 +28,27 @@ export const decisionTree: SessionModelKind<DecisionTreeOptions> = {
   async fit(sessions, labels, { falseAlarms = 0.003, depth = 4, leafSessions = 5 } = {}) {
     checkSessions(name, sessions, falseAlarms);
     const { features, data } = fitFeatures(sessions, checkedLabels(name, sessions.length, labels));
-    const rows = data.rows.map((_, i) => i);
-    return model(features.save(), grow(data, rows, depth, leafSessions));
+    const { dims } = features;
+    const rows = flat(data.rows, dims);
+    const builder = new ForestBuilder();
+    builder.plant();
+    growCart(
+      builder,
+      { rows, dims, labels: data.labels, ranks: ranksOf(rows, dims) },
+      Float64Array.from(data.weights),
+      {
+        depth,
+        leafWeight: leafSessions,
+        prior: 0.5,
+      },
+    );
+    return model(features, builder.done());
   },
   async load(state) {
     checkState(name, state);
-    const { features, tree } = state.values as { features: SavedFeatures; tree: Node };
-    return model(features, tree);
+    const { features: saved, tree } = state.values as { features: SavedFeatures; tree: ForestValues };
+    const features = loadFeatures(saved);
+    return model(features, loadForest(name, tree, features.dims));
   },
 };
 
@@ -45,71 +65,17 @@ export function checkedLabels(
   return labels;
 }
 
-function model(saved: SavedFeatures, tree: Node): SessionModel {
-  const features = loadFeatures(saved);
+export function flat(rows: readonly Float64Array[], dims: number): Float64Array {
+  const out = new Float64Array(rows.length * dims);
+  for (const [i, row] of rows.entries()) out.set(row, i * dims);
+  return out;
+}
+
+function model(features: SessionFeatures, tree: Forest): SessionModel {
   return {
     name,
     threshold: 0.5,
-    score(session) {
-      const row = features.of(session);
-      let node = tree;
-      while ("feature" in node) node = row[node.feature]! <= node.cut ? node.low : node.high;
-      return node.share;
-    },
-    save: () => ({ kind: name, version: 1, values: { features: saved, tree } }),
+    score: (session) => leafValue(tree, 0, features.of(session), features.dims),
+    save: () => ({ kind: name, version: 1, values: { features: features.save(), tree: saveForest(tree) } }),
   };
-}
-
-function grow(data: LabelledRows, rows: readonly number[], depth: number, leafSessions: number): Node {
-  let total = 0;
-  let anomalous = 0;
-  for (const r of rows) {
-    total += data.weights[r]!;
-    anomalous += data.weights[r]! * data.labels[r]!;
-  }
-  const leaf = { share: (anomalous + 0.5) / (total + 1) };
-  if (depth === 0 || anomalous === 0 || anomalous === total) return leaf;
-  const split = bestSplit(data, rows, total, anomalous, leafSessions);
-  if (!split) return leaf;
-  const { feature, cut } = split;
-  const low = rows.filter((r) => data.rows[r]![feature]! <= cut);
-  const high = rows.filter((r) => data.rows[r]![feature]! > cut);
-  return {
-    feature,
-    cut,
-    low: grow(data, low, depth - 1, leafSessions),
-    high: grow(data, high, depth - 1, leafSessions),
-  };
-}
-
-function bestSplit(
-  data: LabelledRows,
-  rows: readonly number[],
-  total: number,
-  anomalous: number,
-  leafSessions: number,
-): { feature: number; cut: number } | undefined {
-  const impurity = (n: number, k: number) => (n === 0 ? 0 : (k * (n - k)) / n);
-  let least = impurity(total, anomalous) - 1e-9;
-  let best: { feature: number; cut: number } | undefined;
-  const dims = data.rows[0]?.length ?? 0;
-  for (let feature = 0; feature < dims; feature++) {
-    const value = (r: number) => data.rows[r]![feature]!;
-    const sorted = [...rows].sort((a, b) => value(a) - value(b));
-    let n = 0;
-    let k = 0;
-    for (let i = 0; i + 1 < sorted.length; i++) {
-      const r = sorted[i] as number;
-      n += data.weights[r]!;
-      k += data.weights[r]! * data.labels[r]!;
-      const [here, next] = [value(r), value(sorted[i + 1] as number)];
-      if (here === next || n < leafSessions || total - n < leafSessions) continue;
-      const left = impurity(n, k) + impurity(total - n, anomalous - k);
-      if (left < least) {
-        least = left;
-        best = { feature, cut: (here + next) / 2 };
-      }
-    }
-  }
-  return best;
 }

@@ -1,17 +1,11 @@
-import { checkedLabels } from "./decision-tree.ts";
+import { decision, type KernelMachine, loadMachine, saveMachine } from "../../svm/kernel-machine.ts";
+import { trainMachine } from "../../svm/libsvm.ts";
+import { checkedLabels, flat } from "./decision-tree.ts";
 import { checkSessions, checkState, type SessionModel, type SessionModelKind } from "./session-model.ts";
-import { fitFeatures, loadFeatures, type SavedFeatures } from "./supervised-features.ts";
+import { fitFeatures, loadFeatures, type SavedFeatures, type SessionFeatures } from "./supervised-features.ts";
 
 export interface SvmOptions {
   cost?: number;
-}
-
-interface Kernel {
-  readonly gamma: number;
-  readonly rho: number;
-  readonly vectors: readonly (readonly number[])[];
-  /** Positive for the anomalous side. */
-  readonly coefficients: readonly number[];
 }
 
 interface Saved {
@@ -19,7 +13,7 @@ interface Saved {
   /** Mean and scale of each feature. */
   readonly mean: readonly number[];
   readonly scale: readonly number[];
-  readonly kernel: Kernel;
+  readonly machine: ReturnType<typeof saveMachine>;
 }
 
 const name = "svm";
@@ -35,46 +29,37 @@ export const svm: SessionModelKind<SvmOptions> = {
     checkSessions(name, sessions, falseAlarms);
     const { features, data } = fitFeatures(sessions, checkedLabels(name, sessions.length, labels));
     const { mean, scale } = standard(data.rows);
-    const rows = data.rows.map((r) => [...r].map((v, d) => (v - mean[d]!) / scale[d]!));
-    const { default: Svm } = await import("libsvm-js/asm.js");
-    const gamma = 1 / features.dims;
-    const trainer = new Svm({
-      type: Svm.SVM_TYPES.C_SVC,
-      kernel: Svm.KERNEL_TYPES.RBF,
-      gamma,
-      cost,
-      quiet: true,
-    });
-    try {
-      trainer.train(rows, data.labels);
-      return model({ features: features.save(), mean, scale, kernel: parsed(trainer.serializeModel(), features.dims) });
-    } finally {
-      trainer.free();
-    }
+    const { dims } = features;
+    const rows = flat(data.rows, dims).map((v, i) => (v - mean[i % dims]!) / scale[i % dims]!);
+    const machine = await trainMachine(rows, dims, 1 / dims, { type: "c-svc", labels: data.labels, cost });
+    return model(features, mean, scale, machine);
   },
   async load(state) {
     checkState(name, state);
-    return model(state.values as Saved);
+    const { features, mean, scale, machine } = state.values as Saved;
+    const numbers = Object.entries(machine).map(([key, values]) => [key, Float64Array.from(values)]);
+    return model(loadFeatures(features), mean, scale, loadMachine(name, Object.fromEntries(numbers)));
   },
 };
 
-function model(saved: Saved): SessionModel {
-  const { mean, scale, kernel } = saved;
-  const features = loadFeatures(saved.features);
+function model(
+  features: SessionFeatures,
+  mean: readonly number[],
+  scale: readonly number[],
+  machine: KernelMachine,
+): SessionModel {
   return {
     name,
     threshold: 0.5,
     score(session) {
       const x = features.of(session).map((v, d) => (v - mean[d]!) / scale[d]!);
-      let decision = -kernel.rho;
-      for (const [i, vector] of kernel.vectors.entries()) {
-        let square = 0;
-        for (let d = 0; d < x.length; d++) square += (x[d]! - vector[d]!) ** 2;
-        decision += kernel.coefficients[i]! * Math.exp(-kernel.gamma * square);
-      }
-      return 1 / (1 + Math.exp(-2 * decision));
+      return 1 / (1 + Math.exp(-2 * decision(machine, x)));
     },
-    save: () => ({ kind: name, version: 1, values: saved }),
+    save: () => ({
+      kind: name,
+      version: 1,
+      values: { features: features.save(), mean, scale, machine: saveMachine(machine) } satisfies Saved,
+    }),
   };
 }
 
@@ -86,26 +71,4 @@ function standard(rows: readonly Float64Array[]): { mean: number[]; scale: numbe
     return deviation > 0 ? deviation : 1;
   });
   return { mean, scale };
-}
-
-/** Reads libsvm's text form: header lines, `SV`, then `coefficient index:value ...` a line. */
-function parsed(text: string, dims: number): Kernel {
-  const [head, body] = text.split("\nSV\n") as [string, string];
-  const field = (key: string) => new RegExp(`^${key} (.*)$`, "m").exec(head)?.[1] ?? "";
-  const first = Number(field("label").split(" ")[0]);
-  const sign = first === 1 ? 1 : -1; // libsvm's decision is positive for the label it met first
-  const base = /\s0:/.test(body) ? 0 : 1; // features are numbered from 0 or 1, by version
-  const vectors: number[][] = [];
-  const coefficients: number[] = [];
-  for (const line of body.trim().split("\n")) {
-    const [coefficient, ...values] = line.trim().split(/\s+/);
-    const vector = new Array<number>(dims).fill(0);
-    for (const v of values) {
-      const [index, value] = v.split(":").map(Number) as [number, number];
-      vector[index - base] = value;
-    }
-    vectors.push(vector);
-    coefficients.push(sign * Number(coefficient));
-  }
-  return { gamma: Number(field("gamma")), rho: sign * Number(field("rho")), vectors, coefficients };
 }
