@@ -10,16 +10,24 @@ import { pca, speLimit } from "../../models/linear/pca.ts";
 import { trainingRows } from "../../models/linear/training.ts";
 import { autoencoder } from "../../models/neural/autoencoder.ts";
 import { backendLoaders, startBackend } from "../../models/neural/backend.ts";
-import { vectorModels } from "../../models/vector-model.ts";
-import { checkVectorModel } from "../conformance/vector-model.ts";
+import { type VectorModelName, vectorModels } from "../../models/vector-model.ts";
+import { checkVectorModel, type Sight } from "../conformance/vector-model.ts";
 import { normal } from "./noise.ts";
 
-/** The models that see single dimensions, near or far, but no relation between them. */
-const LEVELS_ONLY = [
-  ...["k-means", "one-class-svm", "decision-tree", "random-forest", "isolation-forest", "half-space-trees"],
-];
-for (const [name, kind] of Object.entries(vectorModels))
-  checkVectorModel(name, kind, { correlation: !LEVELS_ONLY.includes(name) });
+/** What each kind sees with its default options, and what users are told in docs/models.md. */
+const SIGHT: Record<VectorModelName, Sight> = {
+  pca: "relations",
+  mahalanobis: "relations",
+  "k-means": "one level",
+  svc: "relations",
+  "one-class-svm": "one level",
+  "decision-tree": "one level",
+  "random-forest": "one level",
+  "isolation-forest": "several levels",
+  "half-space-trees": "several levels",
+  autoencoder: "relations",
+};
+for (const [name, kind] of Object.entries(vectorModels)) checkVectorModel(name, kind, SIGHT[name as VectorModelName]);
 
 /** Twelve rows and three probes; medians 0, 0 (so -0.5..0.5) and 0: the relative floor is off. */
 const ROWS = Float64Array.of(
