@@ -5,6 +5,7 @@ import type { KMeansOptions } from "./linear/k-means.ts";
 import type { PcaOptions } from "./linear/pca.ts";
 import type { Teaching, VectorModel, VectorModelKind } from "./linear/vector.ts";
 import type { AutoencoderOptions } from "./neural/autoencoder.ts";
+import type { SequenceOptions } from "./neural/sequence-model.ts";
 import type { OneClassOptions } from "./svm/one-class.ts";
 import type { SvcOptions } from "./svm/svc.ts";
 import type { TreeOptions } from "./trees/decision-tree.ts";
@@ -44,6 +45,11 @@ export const vectorModels = {
     async () => (await import("./trees/half-space-trees.ts")).halfSpaceTrees,
   ),
   autoencoder: late<AutoencoderOptions>("quiet", async () => (await import("./neural/autoencoder.ts")).autoencoder),
+  "gru-autoencoder": late<SequenceOptions>(
+    "quiet",
+    async () => (await import("./neural/gru-autoencoder.ts")).gruAutoencoder,
+  ),
+  forecaster: late<SequenceOptions>("quiet", async () => (await import("./neural/forecaster.ts")).forecaster),
 } satisfies Record<string, VectorModelKind<never>>;
 
 export type VectorModelName = keyof typeof vectorModels;

@@ -148,7 +148,10 @@ function main(): void {
       `this is ${process.platform} ${process.arch}; the wheel is for linux x64\nuse wasm: it is chosen by itself`,
     );
   const why = values.force ? "--force" : works();
-  if (why === undefined) return say("the native backend already works; nothing to do");
+  if (why === undefined) {
+    say("the native backend already works; nothing to do");
+    return;
+  }
   say(`the native backend does not work: ${why}`);
   installPackage();
   const work = mkdtempSync(join(tmpdir(), "faultwright-native-"));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import "@tensorflow/tfjs-layers"; // for the gradients that it registers: in Node tfjs-core has none
-import { randomOf, shuffle } from "./random.ts";
+import { descend, type TrainOptions, tensorsOf } from "./descend.ts";
+import { randomOf } from "./random.ts";
 
 /**
  * Dense layers as plain numbers: for each a kernel [in, out] and a bias [out]. tanh after every other
@@ -11,24 +11,12 @@ export interface Network {
   readonly weights: readonly Float32Array[];
 }
 
-export interface TrainOptions {
-  readonly seed: number;
-  readonly epochs: number;
-  /** Epochs without a better held-out loss before it stops. */
-  readonly patience: number;
-  readonly batchRows: number;
-  readonly learningRate: number;
-}
-
 export interface Trained {
   readonly network: Network;
   readonly epochs: number;
   /** Mean squared error on the held-out rows. */
   readonly loss: number;
 }
-
-/** A better loss must be better by this share, or noise keeps training alive. */
-const LEAST_GAIN = 1e-3;
 
 /** Glorot-uniform kernels, zero biases. @see Glorot & Bengio 2010, AISTATS */
 export function freshNetwork(sizes: readonly number[], seed: number): Network {
@@ -45,12 +33,7 @@ export function freshNetwork(sizes: readonly number[], seed: number): Network {
   return { sizes, weights };
 }
 
-function tensors({ sizes, weights }: Network): tf.Tensor[] {
-  return weights.map((w, i) => {
-    const layer = i >> 1;
-    return i % 2 === 0 ? tf.tensor2d(w, [sizes[layer]!, sizes[layer + 1]!]) : tf.tensor1d(w);
-  });
-}
+const shapesOf = (sizes: readonly number[]) => sizes.slice(1).flatMap((to, l) => [[sizes[l]!, to], [to]]);
 
 function forward(weights: readonly tf.Tensor[], rows: tf.Tensor2D): tf.Tensor2D {
   let x = rows;
@@ -73,7 +56,7 @@ export function run(network: Network, rows: Float32Array, batchRows: number): Fl
   const out = new Float32Array(n * to);
   const batch = new Float32Array(batchRows * from);
   tf.tidy(() => {
-    const weights = tensors(network);
+    const weights = tensorsOf(network.weights, shapesOf(network.sizes));
     for (let r = 0; r < n; r += batchRows) {
       const count = Math.min(batchRows, n - r);
       batch.fill(0).set(rows.subarray(r * from, (r + count) * from));
@@ -84,50 +67,32 @@ export function run(network: Network, rows: Float32Array, batchRows: number): Fl
   return out;
 }
 
-/**
- * Teaches the network to give its input back (Adam, mean squared error) until the held-out loss stops falling, and
- * keeps the best weights. Order of training rows is shuffled by seed; held-out rows never mix with them. Gives way to
- * the event loop after each epoch.
- * @see Kingma & Ba 2015, ICLR; Prechelt 1998, "Early Stopping - But When?"
- */
+/** Teaches the network to give its input back (mean squared error); held-out rows never mix with training rows. */
 export async function train(
   start: Network,
   training: Float32Array,
   heldOut: Float32Array,
-  { seed, epochs, patience, batchRows, learningRate }: TrainOptions,
+  options: TrainOptions,
 ): Promise<Trained> {
-  const dims = start.sizes[0]!;
-  const random = randomOf(seed ^ 0x9e3779b9);
-  const order = Uint32Array.from({ length: training.length / dims }, (_, i) => i);
-  const variables = tf.tidy(() => tensors(start).map((t) => tf.keep(tf.variable(t))));
+  const { sizes } = start;
+  const dims = sizes[0]!;
   const check = tf.tensor2d(heldOut, [heldOut.length / dims, dims]);
-  const optimizer = tf.train.adam(learningRate);
-  const heldOutLoss = () => tf.tidy(() => meanSquare(forward(variables, check), check).dataSync()[0]!);
-  const copy = () => variables.map((v) => Float32Array.from(v.dataSync()));
-  let best = { weights: start.weights as Float32Array[], loss: heldOutLoss(), epoch: 0 };
-  let epoch = 0;
+  const loss = (weights: readonly tf.Tensor[], x: tf.Tensor2D) => meanSquare(forward(weights, x), x);
   try {
-    while (epoch < epochs && epoch - best.epoch < patience) {
-      epoch++;
-      shuffle(order, random);
-      for (let at = 0; at < order.length; at += batchRows)
-        step(optimizer, variables, gather(training, dims, order.subarray(at, at + batchRows)), dims);
-      const loss = heldOutLoss();
-      if (loss < best.loss * (1 - LEAST_GAIN)) best = { weights: copy(), loss, epoch };
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+    const { weights, ...rest } = await descend(
+      {
+        shapes: shapesOf(sizes),
+        start: start.weights,
+        examples: training.length / dims,
+        loss: (w, of) => loss(w, tf.tensor2d(gather(training, dims, of), [of.length, dims])),
+        heldOutLoss: (w) => loss(w, check),
+      },
+      options,
+    );
+    return { network: { sizes, weights }, ...rest };
   } finally {
-    optimizer.dispose();
-    tf.dispose([...variables, check]);
+    check.dispose();
   }
-  return { network: { sizes: start.sizes, weights: best.weights }, epochs: epoch, loss: best.loss };
-}
-
-function step(optimizer: tf.Optimizer, variables: tf.Variable[], batch: Float32Array, dims: number): void {
-  tf.tidy(() => {
-    const x = tf.tensor2d(batch, [batch.length / dims, dims]);
-    optimizer.minimize(() => meanSquare(forward(variables, x), x), false, variables);
-  });
 }
 
 function gather(rows: Float32Array, dims: number, order: Uint32Array): Float32Array {

@@ -26,6 +26,8 @@ const SIGHT: Record<VectorModelName, Sight> = {
   "isolation-forest": "several levels",
   "half-space-trees": "several levels",
   autoencoder: "relations",
+  "gru-autoencoder": "relations",
+  forecaster: "relations",
 };
 for (const [name, kind] of Object.entries(vectorModels)) checkVectorModel(name, kind, SIGHT[name as VectorModelName]);
 
