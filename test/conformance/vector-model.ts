@@ -68,8 +68,8 @@ interface Lesson {
 
 const joined = (...parts: readonly Float64Array[]) => Float64Array.from(parts.flatMap((p) => [...p]));
 
-/** The laws every kind of `VectorModel` keeps with its default options. */
-export function checkVectorModel(name: string, kind: VectorModelKind<never>, sight: Sight): void {
+/** The laws every kind of `VectorModel` keeps; `options` only save time. */
+export function checkVectorModel(name: string, kind: VectorModelKind<never>, sight: Sight, options = {}): void {
   const correlation = sight === "relations";
   /** Dimensions that move when a level is far off. */
   const moving = (d: number, dims = DIMS) => (sight === "several levels" ? d < 0.75 * dims : d === 2);
@@ -89,7 +89,8 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>, sig
       const [n, k] = [quiet.length / dims, odd.length / dims];
       return { rows: joined(quiet, odd), labels: new Uint8Array(n + k).fill(1, n) };
     }
-    const taught = ({ rows, labels }: Lesson, dims = DIMS, options?: never) => kind.fit(rows, dims, options, labels);
+    const taught = ({ rows, labels }: Lesson, dims = DIMS, more = {}) =>
+      kind.fit(rows, dims, { ...options, ...more } as never, labels);
     const training = lesson(
       usual(1, 1000),
       joined(...broken(11, correlation ? 80 : 0), shifted(12, correlation ? 80 : 160)),
@@ -104,10 +105,10 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>, sig
     const highOf = (of: VectorModel, rows: Float64Array, share = 0.999) =>
       opinions(of, rows).sort()[Math.floor(share * (rows.length / of.dims - of.context))]!;
     /** A row after usual ones. */
-    const after = (of: VectorModel, own: Float64Array, before = fresh) =>
+    const inContext = (of: VectorModel, own: Float64Array, before = fresh) =>
       joined(before.slice(0, of.context * of.dims), own);
-    const one = (of: VectorModel, own: Float64Array, before = fresh) => of.score(after(of, own, before)).at(-1)!;
-    const shares = (of: VectorModel, own: Float64Array, before = fresh) => of.contributions(after(of, own, before));
+    const one = (of: VectorModel, own: Float64Array, before = fresh) => of.score(inContext(of, own, before)).at(-1)!;
+    const shares = (of: VectorModel, own: Float64Array, before = fresh) => of.contributions(inContext(of, own, before));
 
     it("says what it is", () => {
       expect([model.name, model.dims]).toEqual([name, DIMS]);
@@ -307,7 +308,7 @@ export function checkVectorModel(name: string, kind: VectorModelKind<never>, sig
       await expect(taught(training, 0)).rejects.toThrow(RangeError);
       const few = lesson(usual(1, 7), shifted(2, 4));
       await expect(taught(few)).rejects.toThrow(/at least/);
-      await expect(taught(training, DIMS, { relFloor: -1 } as never)).rejects.toThrow(/relFloor/);
+      await expect(taught(training, DIMS, { relFloor: -1 })).rejects.toThrow(/relFloor/);
       await expect(kind.load({ ...model.save(), kind: "other" })).rejects.toThrow(/other/);
       await expect(kind.load({ ...model.save(), values: {} })).rejects.toThrow(RangeError);
     });
