@@ -17,8 +17,8 @@ export interface RowScores {
  * up to it, not on later rows nor on how rows are cut into calls. Bounded memory. Values in any unit; a non-finite value
  * is a gap. Rows are row-major [rows, dims]; `timesMs` [rows] since 1970, NaN where unknown.
  */
-export interface StreamModel {
-  readonly kind: "univariate" | "multivariate";
+export interface StreamModel<State = StreamModelState> {
+  readonly kind: string;
   readonly dims: number;
   /** Learns a usual past at once, in order of time, before the first row is observed. */
   fit(timesMs: Float64Array, rows: Float64Array): void;
@@ -27,7 +27,7 @@ export interface StreamModel {
   /** The same, and nothing is learned. */
   score(timesMs: Float64Array, rows: Float64Array, out: RowScores): void;
   /** Finite numbers only, as JSON keeps them: what `loadStreamModel` takes. */
-  save(): StreamModelState;
+  save(): State;
 }
 
 export interface StreamModelState {

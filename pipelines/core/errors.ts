@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   ACTION_FAILED: "an action failed",
   MODEL_INVALID: "the fault tree model is not valid",
   MODEL_TOO_LARGE: "the fault tree model is larger than the limit",
+  MODEL_CORRUPT: "a stored model version is damaged or missing",
   INPUT_INVALID: "an input file does not hold what is needed",
 } as const;
 

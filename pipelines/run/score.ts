@@ -15,7 +15,7 @@ export interface ScoreFileOptions {
   /** A file with a usual past; its columns are found by name. */
   readonly train?: string | undefined;
   /** A model to go on from; it is changed. */
-  readonly model?: StreamModel | undefined;
+  readonly model?: StreamModel<unknown> | undefined;
   /** Adds the columns expected, lower, upper, tail and reason. */
   readonly explain?: boolean;
   /** Told of what was amiss in the data, in words. */
@@ -39,12 +39,12 @@ const DIGITS = 12;
  * Scores one file. Memory: the model, one batch of rows, and the train file's last 32 M values. The output is complete or
  * not there. @throws PipelineError on unreadable or unfit input
  */
-export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile & { model: StreamModel }> {
+export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile & { model: StreamModel<unknown> }> {
   const { input, output, train, explain = false, say = () => {} } = options;
   const table = await openTable(input);
   try {
     const dims = table.columns.length;
-    const model = options.model ?? streamModel(dims);
+    const model: StreamModel<unknown> = options.model ?? streamModel(dims);
     if (model.dims !== dims)
       throw new PipelineError("STATE_MISMATCH", input, {
         detail: `the model is of ${model.dims} columns, the file has ${dims}`,
@@ -58,7 +58,12 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile &
   }
 }
 
-async function fitFrom(path: string, like: Table, model: StreamModel, say: (note: string) => void): Promise<void> {
+async function fitFrom(
+  path: string,
+  like: Table,
+  model: StreamModel<unknown>,
+  say: (note: string) => void,
+): Promise<void> {
   const table = await openTable(path);
   try {
     const missing = like.columns.filter((name) => !table.columns.includes(name));
@@ -105,7 +110,7 @@ async function fitFrom(path: string, like: Table, model: StreamModel, say: (note
   }
 }
 
-async function writeScores(table: Table, model: StreamModel, output: string, explain: boolean) {
+async function writeScores(table: Table, model: StreamModel<unknown>, output: string, explain: boolean) {
   await mkdir(dirname(resolve(output)), { recursive: true });
   const unfinished = `${output}.${process.pid}.part`;
   const file = createWriteStream(unfinished);

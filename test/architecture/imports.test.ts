@@ -34,6 +34,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   report: ["core"],
   recover: ["core"],
   measure: ["core", "models"],
+  learn: ["core", "models"],
   runtime: ["core"],
   run: [
     "core",
@@ -46,6 +47,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     "report",
     "recover",
     "measure",
+    "learn",
     "runtime",
   ],
   cli: ["core", "run", "measure", "ingest", "report", "runtime", "data"],

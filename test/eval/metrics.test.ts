@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { generate } from "../../data/series/generate.ts";
 import { STYLES, type StyleName } from "../../data/series/styles.ts";
 import { univariateScorer } from "../../models/stream/univariate.ts";
+import { nabScore, probation } from "../../pipelines/learn/measures/nab.ts";
+import { aucPr, bestF1, rangeF1, vusPr } from "../../pipelines/learn/measures/row-measures.ts";
 import { lcg } from "../models/stream/lcg.ts";
 import { hasData, nabSeries } from "./metrics/data.ts";
-import { aucPr, bestF1, rangeF1, vusPr } from "./metrics/measures.ts";
-import { nabScore, probation } from "./metrics/nab.ts";
 import { peersOf } from "./metrics/peers.ts";
 
 const rounded = (n: number, seed: number) => lcg(n, seed).map((v) => Math.round(v * 1000) / 1000);

@@ -8,8 +8,8 @@ import { generate } from "../../../data/series/generate.ts";
 import { STYLES, type StyleName } from "../../../data/series/styles.ts";
 import type { AlarmOptions } from "../../../models/stream/alarm.ts";
 import { univariateScorer } from "../../../models/stream/univariate.ts";
+import { type NabFile, nabScore } from "../../../pipelines/learn/measures/nab.ts";
 import { dataDir, hasData, nabSeries } from "./data.ts";
-import { type NabFile, nabScore } from "./nab.ts";
 
 interface Case {
   readonly category: string;

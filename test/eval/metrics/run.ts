@@ -7,9 +7,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { nabScore, type Profile, probation } from "../../../pipelines/learn/measures/nab.ts";
+import { aucPr, bestF1, rangeF1, vusPr } from "../../../pipelines/learn/measures/row-measures.ts";
 import { dataDir, hasData, type Labelled, multivariate, nabSeries } from "./data.ts";
-import { aucPr, bestF1, rangeF1, vusPr } from "./measures.ts";
-import { nabScore, type Profile, probation } from "./nab.ts";
 import { peersOf } from "./peers.ts";
 import { readScores } from "./scores.ts";
 
