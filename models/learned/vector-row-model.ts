@@ -10,7 +10,7 @@ export interface VectorRowState {
   readonly lags: number;
   readonly smoothing: number;
   readonly model: VectorState;
-  readonly values: Readonly<Record<"base" | "judge" | "past" | "smooth", readonly number[]>>;
+  readonly values: Readonly<Record<"base" | "context" | "judge" | "past" | "smooth", readonly number[]>>;
 }
 
 export interface VectorRowOptions {
@@ -24,6 +24,7 @@ export interface VectorRowOptions {
 /** Quantile of the fitted rows' scores that is E = 1: of the mean, a few wild rows would be most. */
 const BASE_QUANTILE = 0.9;
 const LEAST = 1e-9;
+const LEAST_BASE = 1e-3;
 /** Rows scored at a time: what an embedding may take. */
 const BATCH = 8192;
 /** Only rows clearly above the usual are explained: finding the column costs as much as many scores. */
@@ -45,7 +46,11 @@ export function vectorRowModel(
   if (!(smoothing >= 1)) throw new RangeError(`${name}: smoothing is ${smoothing}; give rows >= 1`);
   if (model.dims !== dims * lags)
     throw new RangeError(`${name}: the model takes ${model.dims} values, not ${dims} columns times ${lags} rows`);
+  /** Rows before a row that a model of sequences rests on. */
+  const context = (model as { context?: number }).context ?? 0;
+  const width = dims * lags;
   const judge = energyJudge();
+  let before = new Float64Array(0);
   let past = noPast(dims, lags);
   /** Mean of the last scores, its weight. */
   let smooth = new Float64Array(2);
@@ -55,11 +60,23 @@ export function vectorRowModel(
     past = Float64Array.from(state.values.past);
     smooth = Float64Array.from(state.values.smooth);
     base = state.values.base[0] ?? 1;
-    if (past.length !== (lags - 1) * dims || smooth.length !== 2 || !(base > 0))
+    before = Float64Array.from(state.values.context);
+    if (past.length !== (lags - 1) * dims || smooth.length !== 2 || !(base > 0) || before.length > context * width)
       throw new RangeError(`${name}: the state does not fit ${dims} columns and ${lags} rows`);
     judge.load(state.values.judge);
   }
 
+  /** Rows side by side after their context, and the score of each but the context. */
+  const scored = (rows: Float64Array) => {
+    const wide = embed(rows, dims, lags, past);
+    if (context === 0) return { wide, raw: model.score(wide), offset: 0 };
+    const all = new Float64Array(before.length + wide.length);
+    all.set(before);
+    all.set(wide, before.length);
+    const offset = before.length / width;
+    before = all.slice(Math.max(0, all.length - context * width));
+    return { wide: all, raw: model.score(all).subarray(offset), offset };
+  };
   const averaged = (raw: number): number => {
     if (!Number.isFinite(raw)) return Number.NaN;
     smooth[0]! += (raw - smooth[0]!) / smoothing;
@@ -76,8 +93,7 @@ export function vectorRowModel(
     const n = rowsIn(timesMs, rows);
     for (let from = 0; from < n; from += BATCH) {
       const to = Math.min(n, from + BATCH);
-      const wide = embed(rows.subarray(from * dims, to * dims), dims, lags, past);
-      const raw = model.score(wide);
+      const { wide, raw, offset } = scored(rows.subarray(from * dims, to * dims));
       for (let i = from; i < to; i++) {
         const e = averaged(raw[i - from]!);
         judge.step(timesMs[i]!, Math.log(Math.max(e, LEAST) / base), out, i);
@@ -86,8 +102,8 @@ export function vectorRowModel(
         if (!out.column) continue;
         out.column[i] = -1;
         if (out.score[i]! < EXPLAIN_FROM || !Number.isFinite(raw[i - from]!)) continue;
-        const width = dims * lags;
-        out.column[i] = largest(model.contributions(wide.slice((i - from) * width, (i - from + 1) * width)), dims);
+        const row = offset + i - from;
+        out.column[i] = largest(model.contributions(wide.slice((row - context) * width, (row + 1) * width)), dims);
       }
     }
   }
@@ -99,7 +115,13 @@ export function vectorRowModel(
     lags,
     smoothing,
     model: model.save(),
-    values: { base: [base], judge: judge.save(), past: Array.from(past), smooth: Array.from(smooth) },
+    values: {
+      base: [base],
+      context: Array.from(before),
+      judge: judge.save(),
+      past: Array.from(past),
+      smooth: Array.from(smooth),
+    },
   });
   return {
     kind: name,
@@ -109,22 +131,23 @@ export function vectorRowModel(
       const energies: number[] = [];
       for (let from = 0; from < n; from += BATCH) {
         const part = rows.subarray(from * dims, Math.min(n, from + BATCH) * dims);
-        for (const raw of model.score(embed(part, dims, lags, past))) {
+        for (const raw of scored(part).raw) {
           const e = averaged(raw);
           if (!Number.isNaN(e)) energies.push(e);
         }
       }
       const sorted = Float64Array.from(energies).sort();
-      base = Math.max(sorted[Math.floor(BASE_QUANTILE * (sorted.length - 1))] ?? 1, LEAST);
+      base = Math.max(sorted[Math.floor(BASE_QUANTILE * (sorted.length - 1))] ?? 1, LEAST_BASE);
       judge.teach(Float64Array.from(energies, (e) => Math.log(Math.max(e, LEAST) / base)));
       // the next row need not follow on the last of these
       past.fill(Number.NaN);
       smooth.fill(0);
+      before = new Float64Array(0);
     },
     observe,
     score(timesMs, rows, out) {
       const n = rowsIn(timesMs, rows);
-      const before = { past: past.slice(), smooth: smooth.slice(), judge: judge.save() };
+      const held = { past: past.slice(), smooth: smooth.slice(), judge: judge.save(), before };
       const one = <T extends Float64Array | Int32Array>(column: T | undefined, i: number) =>
         column && { at: column.subarray(i, i + 1) as T };
       for (let i = 0; i < n; i++) {
@@ -137,9 +160,10 @@ export function vectorRowModel(
           ...(out.scale && { scale: one(out.scale, i)!.at }),
         };
         observe(timesMs.subarray(i, i + 1), rows.subarray(i * dims, (i + 1) * dims), view);
-        past.set(before.past);
-        smooth.set(before.smooth);
-        judge.load(before.judge);
+        past.set(held.past);
+        smooth.set(held.smooth);
+        before = held.before;
+        judge.load(held.judge);
       }
     },
     save,

@@ -12,6 +12,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   recover: async () => (await import("./recover.ts")).recoverCommand(),
   "dead-letters": async () => (await import("./dead-letters.ts")).deadLettersCommand(),
   score: async () => (await import("./score.ts")).scoreCommand(),
+  train: async () => (await import("./train.ts")).trainCommand(),
+  models: async () => (await import("./models.ts")).modelsCommand(),
   diagnose: async () => (await import("./diagnose.ts")).diagnoseCommand(),
   templates: async () => (await import("./templates.ts")).templatesCommand(),
   "score-sessions": async () => (await import("./score-sessions.ts")).scoreSessionsCommand(),

@@ -1,7 +1,9 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import { systemClock } from "../core/clock.ts";
 import { PipelineError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
+import { modelMakerOf } from "../run/learn/registered-model.ts";
 import { loadStreamModel, type ScoredFile, type StreamModelState, scoreFile, scoreTree } from "../run/score.ts";
 
 interface Options {
@@ -9,6 +11,7 @@ interface Options {
   readonly output: string;
   readonly train?: string;
   readonly model?: string;
+  readonly dataDir: string;
   readonly saveModel?: string;
   readonly explain?: boolean;
   readonly json?: boolean;
@@ -23,7 +26,8 @@ export function scoreCommand(): Command {
       "--train <path>",
       "a usual past with the same columns; of a folder, the file of the same name (x.train.csv)",
     )
-    .option("--model <file>", "go on from a model that --save-model wrote")
+    .option("--model <ref>", "a model that --save-model wrote, or a trained one: NAME, NAME@3, NAME:live, a folder")
+    .option("--data-dir <dir>", "where the registry of trained models is", ".faultwright")
     .option("--save-model <file>", "write the model after the last row (one input file)")
     .option("--explain", "add the columns expected, lower, upper, tail, reason")
     .option("--json", "print what was done as JSON")
@@ -49,11 +53,18 @@ async function run(options: Options, command: Command): Promise<void> {
     command.error(`--train ${train}: is a folder; give a file for one input`, { exitCode: 2 });
   if (kind === "file" && (await kindOf(output)) === "folder")
     command.error(`--output ${output}: is a folder; give a file for one input`, { exitCode: 2 });
-  const state = options.model === undefined ? undefined : await readState(options.model);
+  const saved = options.model !== undefined && (await kindOf(options.model)) === "file";
+  if (options.model !== undefined && !saved && train !== undefined)
+    command.error("--model and --train: a trained model has learned already", { exitCode: 2 });
+  const state = saved ? await readState(options.model as string) : undefined;
+  const registered =
+    options.model === undefined || saved
+      ? undefined
+      : await modelMakerOf(options.model, { dataDir: options.dataDir, now: () => systemClock.nowMs(), say });
   let files: readonly ScoredFile[];
   let failed = 0;
   if (kind === "folder") {
-    const makeModel = state && (() => loadStreamModel(state));
+    const makeModel = registered ?? (state && (async () => ({ model: loadStreamModel(state) })));
     const each = (f: ScoredFile) => {
       if (process.stderr.isTTY) say(lineOf(f));
     };
@@ -68,7 +79,15 @@ async function run(options: Options, command: Command): Promise<void> {
     }));
   } else {
     const model = state && loadStreamModel(state);
-    const { model: after, ...file } = await scoreFile({ input, output, train, model, explain, say });
+    const { model: after, ...file } = await scoreFile({
+      input,
+      output,
+      train,
+      model,
+      makeModel: registered,
+      explain,
+      say,
+    });
     if (options.saveModel) await writeFile(options.saveModel, JSON.stringify(after.save()));
     files = [file];
   }

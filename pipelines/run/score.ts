@@ -1,13 +1,14 @@
 /** `faultwright score`: tables in, scores out, row by row. */
 import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type RowScores, type StreamModel, streamModel } from "../../models/stream/model.ts";
 import { PipelineError } from "../core/errors.ts";
 import { scoreReason } from "../detect/score-reason.ts";
 import { openTable, type Table } from "../ingest/sources/csv-table.ts";
+import { tablesBelow } from "./tables-below.ts";
 
 export interface ScoreFileOptions {
   readonly input: string;
@@ -16,10 +17,21 @@ export interface ScoreFileOptions {
   readonly train?: string | undefined;
   /** A model to go on from; it is changed. */
   readonly model?: StreamModel<unknown> | undefined;
+  /** Instead of `model`, where it depends on the file. */
+  readonly makeModel?: ModelMaker | undefined;
   /** Adds the columns expected, lower, upper, tail and reason. */
   readonly explain?: boolean;
   /** Told of what was amiss in the data, in words. */
   readonly say?: (note: string) => void;
+}
+
+/** A model for a file of these columns; undefined: a fresh one. */
+export type ModelMaker = (file: string, columns: readonly string[]) => Promise<PreparedModel | undefined>;
+
+export interface PreparedModel {
+  readonly model: StreamModel<unknown>;
+  /** Where in the file's columns the model's are; without it, the same order. */
+  readonly from?: readonly number[];
 }
 
 export interface ScoredFile {
@@ -43,19 +55,36 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile &
   const { input, output, train, explain = false, say = () => {} } = options;
   const table = await openTable(input);
   try {
-    const dims = table.columns.length;
-    const model: StreamModel<unknown> = options.model ?? streamModel(dims);
+    const made = await options.makeModel?.(input, table.columns);
+    const picked = made?.from === undefined ? table : columnsOf(table, made.from);
+    const dims = picked.columns.length;
+    const model: StreamModel<unknown> = made?.model ?? options.model ?? streamModel(dims);
     if (model.dims !== dims)
       throw new PipelineError("STATE_MISMATCH", input, {
         detail: `the model is of ${model.dims} columns, the file has ${dims}`,
       });
-    if (train !== undefined) await fitFrom(train, table, model, say);
-    const counts = await writeScores(table, model, output, explain);
+    if (train !== undefined) await fitFrom(train, picked, model, say);
+    const counts = await writeScores(picked, model, output, explain);
     for (const note of table.notes()) say(note);
     return { input, output, train: train ?? null, columns: dims, ...counts, model };
   } finally {
     table.close();
   }
+}
+
+/** A table with some of its columns, in another order. */
+function columnsOf(table: Table, from: readonly number[]): Table {
+  const width = table.columns.length;
+  if (from.length === width && from.every((c, k) => c === k)) return table;
+  async function* batches() {
+    for await (const batch of table.batches) {
+      const values = new Float64Array(batch.rows * from.length);
+      for (let i = 0; i < batch.rows; i++)
+        for (let k = 0; k < from.length; k++) values[i * from.length + k] = batch.values[i * width + from[k]!]!;
+      yield { ...batch, values };
+    }
+  }
+  return { ...table, columns: from.map((c) => table.columns[c]!), batches: batches() };
 }
 
 async function fitFrom(
@@ -178,7 +207,8 @@ export interface ScoreTreeOptions {
   readonly output: string;
   /** A file for every input, or a folder: see `trainFor`. */
   readonly train?: string | undefined;
-  readonly makeModel?: () => StreamModel;
+  /** The model that a file begins with; what a registered version says of its columns may refuse it. */
+  readonly makeModel?: ModelMaker;
   readonly explain?: boolean;
   readonly say?: (note: string) => void;
   readonly each?: (file: ScoredFile) => void;
@@ -192,14 +222,7 @@ const TABLE = /\.csv(\.gz)?$/i;
  */
 export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: ScoredFile[]; failed: number }> {
   const { input, output, train, makeModel, explain, say = () => {}, each = () => {} } = options;
-  const names: string[] = [];
-  for (const entry of await readdir(input, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (!TABLE.test(entry.name) || (inside(path, output) && resolve(input) !== resolve(output))) continue;
-    const linked = entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isFile();
-    if (entry.isFile() || linked) names.push(relative(input, path));
-  }
-  names.sort();
+  const names = await tablesBelow(input, TABLE, output);
   if (names.length === 0)
     throw new PipelineError("SOURCE_UNREADABLE", input, { detail: "the folder holds no .csv or .csv.gz" });
   const trainIsFile = train !== undefined && (await stat(train)).isFile();
@@ -212,7 +235,7 @@ export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: Sco
       throw new PipelineError("CONFIG_INVALID", to, { detail: "input and output are the same file" });
     const with_ = trainIsFile ? train : trainFor(name, train, input);
     try {
-      const scored = await scoreFile({ input: from, output: to, train: with_, model: makeModel?.(), explain, say });
+      const scored = await scoreFile({ input: from, output: to, train: with_, makeModel, explain, say });
       const { model: _, ...file } = scored;
       files.push(file);
       each(file);
@@ -224,8 +247,6 @@ export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: Sco
   }
   return { files, failed };
 }
-
-const inside = (path: string, folder: string) => !relative(folder, path).startsWith("..");
 
 /**
  * The train file of `a/x.test.csv` in a folder: `a/x.train.csv` there; of `a/x.csv`: `a/x.train.csv`; and where the folder is

@@ -16,6 +16,8 @@ export interface TableBatch {
   readonly timesMs: Float64Array;
   /** Row-major [rows, columns]; NaN for an empty, missing or non-numeric cell. */
   readonly values: Float64Array;
+  /** Text of the entity column, where there is one. */
+  readonly entities?: readonly string[];
 }
 
 export interface Table {
@@ -32,6 +34,8 @@ export interface TableOptions {
   times?: readonly string[];
   /** Names, in lower case, that are no values. */
   ignored?: readonly string[];
+  /** Names, in lower case, of a column that tells the entity of a row, the first that is there: its text is no value. */
+  entities?: readonly string[];
   batchRows?: number;
   maxLineBytes?: number;
 }
@@ -48,6 +52,7 @@ export async function openTable(
   {
     times = ["timestamp", "time", "ts", "datetime", "date"],
     ignored = ["label", "is_anomaly"],
+    entities: entityNames = [],
     batchRows = 4096,
     maxLineBytes = 16 * 1024 * 1024,
   }: TableOptions = {},
@@ -81,7 +86,8 @@ export async function openTable(
   const lower = names.map((n) => n.toLowerCase());
   const time = times.map((n) => lower.indexOf(n)).find((i) => i >= 0) ?? -1;
   if (time < 0) throw bad(1, "the header has no column `timestamp`", hint);
-  const at = names.map((_, i) => i).filter((i) => i !== time && !ignored.includes(lower[i] as string));
+  const entity = entityNames.map((n) => lower.indexOf(n)).find((i) => i >= 0) ?? -1;
+  const at = names.map((_, i) => i).filter((i) => i !== time && i !== entity && !ignored.includes(lower[i] as string));
   if (at.length === 0) throw bad(1, "the header has no column of values besides the time", hint);
   const width = at.length;
   let [ragged, firstRagged] = [0, 0];
@@ -89,12 +95,20 @@ export async function openTable(
 
   async function* batches(): AsyncGenerator<TableBatch> {
     let timestamps: string[] = [];
+    let owners: string[] = [];
     let timesMs = new Float64Array(batchRows);
     let values = new Float64Array(batchRows * width);
     const flush = (): TableBatch => {
       const rows = timestamps.length;
-      const batch = { rows, timestamps, timesMs: timesMs.subarray(0, rows), values: values.subarray(0, rows * width) };
+      const batch = {
+        rows,
+        timestamps,
+        timesMs: timesMs.subarray(0, rows),
+        values: values.subarray(0, rows * width),
+        ...(entity < 0 ? {} : { entities: owners }),
+      };
       timestamps = [];
+      owners = [];
       timesMs = new Float64Array(batchRows);
       values = new Float64Array(batchRows * width);
       return batch;
@@ -107,6 +121,7 @@ export async function openTable(
         const row = timestamps.length;
         const stamp = cells[time] ?? "";
         timestamps.push(stamp);
+        if (entity >= 0) owners.push((cells[entity] ?? "").trim());
         timesMs[row] = cellTimeMs(stamp);
         for (let k = 0; k < width; k++) {
           const cell = cells[at[k] as number] ?? "";

@@ -17,7 +17,7 @@ export interface Stages {
 }
 export interface StageChange extends Stages {
   readonly atMs: number;
-  readonly action: "promote" | "rollback" | "retire";
+  readonly action: "promote" | "rollback";
 }
 export interface StoredVersion {
   readonly name: string;
@@ -183,17 +183,11 @@ export function modelRegistry(root: string, now: () => number) {
       await stored.state();
       const { name, version } = stored;
       const made = await change(name, (done) => {
-        const now = stagesOf(done);
-        const other = to === "live" ? now.shadow : now.live;
+        const before = stagesOf(done);
         // a version is in one stage
-        return {
-          action: "promote",
-          live: null,
-          shadow: null,
-          ...(to === "live" ? { shadow: other } : { live: other }),
-          [to]: version,
-          ...(other === version ? { [to === "live" ? "shadow" : "live"]: null } : {}),
-        };
+        if (to === "shadow" && before.live === version) throw unknown(text, `version ${version} is live`);
+        if (to === "shadow") return { action: "promote", live: before.live, shadow: version };
+        return { action: "promote", live: version, shadow: before.shadow === version ? null : before.shadow };
       });
       return { ...made, name, version };
     },
@@ -219,7 +213,6 @@ function livePast(done: readonly StageChange[]): number[] {
   for (const { action, live } of done) {
     if (action === "rollback") stack.pop();
     else if (live !== null && live !== stack.at(-1)) stack.push(live);
-    else if (live === null) stack.length = 0;
   }
   return stack;
 }

@@ -1,0 +1,92 @@
+import { Command, InvalidArgumentError } from "commander";
+import { systemClock } from "../core/clock.ts";
+import { plural } from "../core/format.ts";
+import { trainFiles } from "../run/learn/train.ts";
+
+interface Options {
+  readonly input: string;
+  readonly incidents?: string;
+  readonly labelColumn?: string;
+  readonly until?: string;
+  readonly name: string;
+  readonly out?: string;
+  readonly dataDir: string;
+  readonly seed: number;
+  readonly budget: number;
+  readonly trials?: number;
+  readonly json?: boolean;
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1000, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|min|h)?$/.exec(text.trim());
+  if (!match) throw new InvalidArgumentError("give a time such as 90s, 10m, 2h");
+  return Number(match[1]) * UNITS[match[2] ?? ""]!;
+}
+
+function whole(text: string): number {
+  const n = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError("give an integer >= 0");
+  return n;
+}
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("Learn a model from recorded metrics and, where there are some, known incidents.")
+    .requiredOption("--input <path>", "CSV or JSON lines (also .gz) with `timestamp` and values, or a folder of such")
+    .option("--incidents <file>", "known incidents: start,end[,entity,cause] as CSV or JSON; without it, unsupervised")
+    .option("--label-column <name>", "a column of 0 and 1 whose runs of 1 are incidents")
+    .option("--until <time>", "learn from rows before this time (or row number, or share such as 0.7) only")
+    .option("--name <name>", "name in the registry", "metrics")
+    .option("--out <dir>", "write the version into this folder instead of the registry")
+    .option("--data-dir <dir>", "where the registry and finished trials are", ".faultwright")
+    .option("--seed <n>", "the same seed, data and trials give the same bytes", whole, 1)
+    .option("--budget <time>", "for the search among models: 90s, 10m, 2h", duration, 60_000)
+    .option("--trials <n>", "try the first n candidates only", whole)
+    .option("--json", "print the version's manifest")
+    .addHelpText(
+      "after",
+      `
+An entity is a file (x.train.csv and x.test.csv are of entity x), or the value of a column \`entity\`. Each candidate is
+judged by cross-validation in time: it learns from the rows before a cut and is judged on whole incidents after it. A
+search that the budget ended goes on when the command is run again. docs/training.md. Exit code: 0 ok, 1 failed, 2 bad
+usage or input.`,
+    )
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const { json, budget, trials, ...rest } = options;
+  const tty = process.stderr.isTTY === true;
+  const say = (note: string) => void process.stderr.write(`${note}\n`);
+  const trained = await trainFiles({
+    ...rest,
+    budgetMs: budget,
+    mostTrials: trials,
+    now: () => systemClock.nowMs(),
+    say,
+    progress: (done, of, trial) => {
+      const value = trial.units.length > 0 ? trial.units.reduce((a, b) => a + b, 0) / trial.units.length : Number.NaN;
+      const text = `${bar(done, of)} ${done}/${of} ${trial.id} ${trial.error ?? value.toFixed(3)}`;
+      if (tty) process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 100) - 1)}`);
+    },
+  });
+  if (tty) process.stderr.write("\r\x1b[2K");
+  const { manifest, version, dir, name } = trained;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ name, version, dir, manifest })}\n`);
+    return;
+  }
+  const label = version === null ? dir : `${name}@${version}`;
+  const { data, chosen, validation, trials: made } = manifest;
+  process.stdout.write(
+    `${label}: ${chosen.id}, from ${plural(data.rows, "row")} of ${manifest.entities.length} entities and ${plural(data.incidents, "incident")}\n` +
+      `${chosen.why}\n${plural(made.length, "candidate")} tried${validation.complete ? "" : " (not all)"}; ${validation.method}; in ${dir}\n`,
+  );
+}
+
+const bar = (done: number, of: number) => {
+  const filled = Math.round((20 * done) / Math.max(1, of));
+  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}]`;
+};
