@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   "dead-letters": async () => (await import("./dead-letters.ts")).deadLettersCommand(),
   score: async () => (await import("./score.ts")).scoreCommand(),
   train: async () => (await import("./train.ts")).trainCommand(),
+  backtest: async () => (await import("./backtest.ts")).backtestCommand(),
   models: async () => (await import("./models.ts")).modelsCommand(),
   diagnose: async () => (await import("./diagnose.ts")).diagnoseCommand(),
   templates: async () => (await import("./templates.ts")).templatesCommand(),

@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
 import { plural } from "../core/format.ts";
 import { trainFiles } from "../run/learn/train.ts";
+import { duration, whole } from "./arguments.ts";
 
 interface Options {
   readonly input: string;
@@ -15,20 +16,6 @@ interface Options {
   readonly budget: number;
   readonly trials?: number;
   readonly json?: boolean;
-}
-
-const UNITS: Readonly<Record<string, number>> = { "": 1000, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
-
-function duration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(s|m|min|h)?$/.exec(text.trim());
-  if (!match) throw new InvalidArgumentError("give a time such as 90s, 10m, 2h");
-  return Number(match[1]) * UNITS[match[2] ?? ""]!;
-}
-
-function whole(text: string): number {
-  const n = Number(text);
-  if (text.trim() === "" || !Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError("give an integer >= 0");
-  return n;
 }
 
 export function trainCommand(): Command {

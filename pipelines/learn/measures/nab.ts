@@ -15,6 +15,8 @@ export interface NabFile {
   readonly score: Float64Array;
   /** [first row, last row], both inclusive, in order. */
   readonly windows: readonly (readonly [number, number])[];
+  /** First row that is judged; by default `probation`. */
+  readonly from?: number;
 }
 
 export interface NabResult {
@@ -38,8 +40,8 @@ export function nabScore(files: readonly NabFile[], threshold: number, profile: 
   const top = sigmoid(-1);
   let [sum, reachable, windows, hit, falseRows, normalRows] = [0, 0, 0, 0, 0, 0];
   const delays: number[] = [];
-  for (const { score, windows: own } of files) {
-    const start = probation(score.length);
+  for (const { score, windows: own, from } of files) {
+    const start = from ?? probation(score.length);
     windows += own.length;
     let last: readonly [number, number] | undefined;
     let next = 0;

@@ -1,0 +1,168 @@
+/** A backtest as a page and as text: figures with their intervals, differences with a verdict, charts as SVG. */
+import {
+  BACKTEST_MEASURES,
+  type BacktestMeasure,
+  type BacktestReport,
+  type BacktestTimeline,
+  type Measured,
+} from "../core/backtest.ts";
+import { formatDuration } from "../core/format.ts";
+import { escapeHtml as h } from "./escape.ts";
+import { STYLES } from "./styles.ts";
+
+const NAMES: Readonly<Record<BacktestMeasure, string>> = {
+  recall: "Recall",
+  precision: "Precision",
+  f1: "F1 of incidents",
+  falsePerWeek: "False incidents a week",
+  timeToDetectMs: "Time to detect",
+  nab: "NAB score",
+  pooledAucPr: "AUC-PR, pooled",
+  aucPr: "AUC-PR",
+  vusPr: "VUS-PR",
+  rowF1: "Best F1 of rows",
+  rangeF1: "Range F1",
+};
+const MEASURES = Object.keys(NAMES) as BacktestMeasure[];
+const COLOURS = ["#2563eb", "#d97706", "#16a34a", "#9333ea", "#dc2626", "#0891b2"];
+const colour = (k: number) => COLOURS[k % COLOURS.length]!;
+
+function shown(measure: BacktestMeasure, v: number | null): string {
+  if (v === null) return "–";
+  if (measure === "timeToDetectMs") return formatDuration(v);
+  if (measure === "nab") return v.toFixed(1);
+  return measure === "falsePerWeek" ? String(Number(v.toPrecision(3))) : v.toFixed(3);
+}
+const within = (measure: BacktestMeasure, { interval }: Measured) =>
+  interval ? `${shown(measure, interval.low)} to ${shown(measure, interval.high)}` : "";
+
+const summary = (r: BacktestReport) =>
+  `${r.rows} judged rows of ${r.models[0]?.entities.length ?? 0} entities${r.weeks === null ? "" : `, ${r.weeks.toFixed(1)} entity weeks`}, ${r.incidents} incidents`;
+
+const verdict = (d: BacktestReport["differences"][number]) => {
+  if (d.withinNoise) return "within noise";
+  const better = d.measure === "falsePerWeek" ? d.difference < 0 : d.difference > 0;
+  return better ? "better" : "worse";
+};
+
+export function backtestText(r: BacktestReport): string {
+  const width = 24;
+  const lines = [summary(r), "", ["".padEnd(width), ...r.models.map((m) => m.label.padEnd(30))].join("")];
+  for (const measure of MEASURES) {
+    const cells = r.models.map((m) => {
+      const range = within(measure, m.measures[measure]);
+      return `${shown(measure, m.measures[measure].value)}${range === "" ? "" : ` (${range})`}`.padEnd(30);
+    });
+    lines.push(`${NAMES[measure].padEnd(width)}${cells.join("")}`.trimEnd());
+  }
+  for (const d of r.differences)
+    lines.push(
+      `${NAMES[d.measure]}: ${d.model} ${d.difference >= 0 ? "+" : ""}${shown(d.measure, d.difference)} against ${d.against} (${shown(d.measure, d.interval.low)} to ${shown(d.measure, d.interval.high)}): ${verdict(d)}`,
+    );
+  return `${lines.join("\n")}\n`;
+}
+
+export function backtestHtml(r: BacktestReport): string {
+  const head = `<tr><th>measure</th>${r.models.map((m, k) => `<th><span style="color:${colour(k)}">●</span> ${h(m.label)}<div class="meta">${h(m.chosen)}</div></th>`).join("")}</tr>`;
+  const rows = MEASURES.map((measure) => {
+    const cells = r.models.map((m) => {
+      const range = within(measure, m.measures[measure]);
+      return `<td><strong>${h(shown(measure, m.measures[measure].value))}</strong>${range === "" ? "" : `<div class="meta">${h(range)}</div>`}</td>`;
+    });
+    return `<tr><td><abbr title="${h(BACKTEST_MEASURES[measure])}">${h(NAMES[measure])}</abbr></td>${cells.join("")}</tr>`;
+  });
+  const differences = r.differences.map(
+    (d) =>
+      `<tr><td>${h(NAMES[d.measure])}</td><td>${h(d.model)} against ${h(d.against)}</td><td>${d.difference >= 0 ? "+" : ""}${h(shown(d.measure, d.difference))}<div class="meta">${h(shown(d.measure, d.interval.low))} to ${h(shown(d.measure, d.interval.high))}</div></td><td>${h(verdict(d))}</td></tr>`,
+  );
+  const entities = r.models.map((m, k) => {
+    const body = m.entities
+      .map(
+        (e) =>
+          `<tr><td>${h(e.entity)}</td><td>${e.found} of ${e.incidents}</td><td>${e.falseIncidents}</td><td>${h(e.medianDelayMs === null ? "–" : formatDuration(e.medianDelayMs))}</td><td>${h(shown("aucPr", e.aucPr))}</td><td>${h(shown("vusPr", e.vusPr))}</td><td>${h(shown("rangeF1", e.rangeF1))}</td><td>${h(drifted(e.drift))}</td></tr>`,
+      )
+      .join("");
+    return `<details${k === 0 ? " open" : ""}><summary>${h(m.label)}</summary><table><tr><th>entity</th><th>found</th><th>false</th><th>median delay</th><th>AUC-PR</th><th>VUS-PR</th><th>range F1</th><th>drift</th></tr>${body}</table></details>`;
+  });
+  const section = (title: string, body: string) =>
+    body === "" ? "" : `<section><h2>${h(title)}</h2>${body}</section>`;
+  const main = [
+    `<h1>Backtest</h1><p class="meta">${h(summary(r))}. Each row was scored before any later one was seen, and no model is judged on rows that it learned from. Intervals: 95 %, ${r.replicates} resamples of incidents.</p>`,
+    section("Measures", `<table>${head}${rows.join("")}</table>`),
+    section(
+      "Differences",
+      differences.length === 0
+        ? ""
+        : `<table><tr><th>measure</th><th>of</th><th>difference</th><th>verdict</th></tr>${differences.join("")}</table>`,
+    ),
+    section("Precision and recall of rows", curves(r)),
+    section("Scores, incidents and alarms", r.timelines.map((t) => timeline(t)).join("")),
+    section("Entities", entities.join("")),
+    section(
+      "Notes",
+      r.notes.length === 0 ? "" : `<ul class="ev">${r.notes.map((n) => `<li>${h(n)}</li>`).join("")}</ul>`,
+    ),
+    section(
+      "Definitions",
+      `<ul class="ev">${MEASURES.map((m) => `<li><strong>${h(NAMES[m])}</strong>: ${h(BACKTEST_MEASURES[m])}</li>`).join("")}<li>Scores are not point-adjusted: that would flatter random ones.</li></ul>`,
+    ),
+  ];
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Backtest</title><style>${STYLES}</style></head><body><main>${main.join("")}</main></body></html>\n`;
+}
+
+function drifted(drift: BacktestReport["models"][number]["entities"][number]["drift"]): string {
+  if (drift === null) return "–";
+  const worst = [...drift].sort((a, b) => b.psi - a.psi).slice(0, 3);
+  return worst.length === 0 ? "stable" : worst.map((d) => `${d.name} ${d.psi.toFixed(2)}`).join(", ");
+}
+
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [720, 240, 44, 24];
+const label = (x: number, y: number, text: string, anchor = "end") =>
+  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" style="font:11px system-ui,sans-serif;fill:#71717a;text-anchor:${anchor}">${h(text)}</text>`;
+
+function curves(r: BacktestReport): string {
+  if (r.models.every((m) => m.curve.length === 0)) return "";
+  const x = (v: number) => LEFT + v * (WIDTH - LEFT - 12);
+  const y = (v: number) => 10 + (1 - v) * (HEIGHT - 10 - BOTTOM);
+  const grid = [0, 0.5, 1]
+    .map(
+      (v) =>
+        `<path d="M${x(0)} ${y(v)}H${x(1)}" style="stroke:#8884"/>${label(LEFT - 6, y(v) + 4, String(v))}${label(x(v), HEIGHT - 6, v === 1 ? "recall 1" : String(v), v === 1 ? "end" : "middle")}`,
+    )
+    .join("");
+  const lines = r.models
+    .map((m, k) => {
+      const d = m.curve.map(
+        ([recall, precision], i) => `${i === 0 ? "M" : "L"}${x(recall).toFixed(1)} ${y(precision).toFixed(1)}`,
+      );
+      return `<path d="${d.join("")}" style="fill:none;stroke:${colour(k)};stroke-width:1.8"/>`;
+    })
+    .join("");
+  return `<figure><figcaption>${legend(r.models.map((m) => m.label))}: precision over recall, one threshold for all entities</figcaption><svg role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}"><title>Precision over recall</title>${grid}${lines}</svg></figure>`;
+}
+
+const legend = (labels: readonly string[]) =>
+  labels.map((l, k) => `<span style="color:${colour(k)}">●</span> ${h(l)}`).join(" ");
+
+/** Scores over time; incidents shaded; a row of ticks for each model's alarms. */
+function timeline(t: BacktestTimeline): string {
+  const ticks = 12;
+  const height = 150 + ticks * t.models.length;
+  const span = t.to - t.from || 1;
+  const x = (v: number) => LEFT + ((v - t.from) / span) * (WIDTH - LEFT - 12);
+  const y = (v: number) => 8 + (1 - v) * 118;
+  const place = (v: number) =>
+    t.axis === "time" ? new Date(v).toISOString().slice(0, 16).replace("T", " ") : `row ${v}`;
+  const shades = t.incidents.map(
+    ([a, b]) =>
+      `<rect x="${x(a).toFixed(1)}" y="8" width="${Math.max(1, x(b) - x(a)).toFixed(1)}" height="${118 + ticks * t.models.length}" style="fill:#dc2626;opacity:.16"/>`,
+  );
+  const lines = t.models.map((m, k) => {
+    const d = m.score.map(([at, v], i) => `${i === 0 ? "M" : "L"}${x(at).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+    const row = 130 + ticks * k;
+    const alarms = m.alarms.map((at) => `M${x(at).toFixed(1)} ${row}v8`).join("");
+    return `<path d="${d}" style="fill:none;stroke:${colour(k)};stroke-width:1.1;opacity:.85"/><path d="${alarms}" style="fill:none;stroke:${colour(k)};stroke-width:1.8"/>`;
+  });
+  const axis = `${label(LEFT - 6, y(1) + 4, "1")}${label(LEFT - 6, y(0) + 4, "0")}${label(LEFT - 6, 138, "alarms")}${label(LEFT, height - 5, place(t.from), "start")}${label(WIDTH - 12, height - 5, place(t.to))}`;
+  return `<figure><figcaption><strong>${h(t.entity)}</strong> ${legend(t.models.map((m) => m.label))}; incidents shaded</figcaption><svg role="img" viewBox="0 0 ${WIDTH} ${height}"><title>Scores of ${h(t.entity)}</title>${shades.join("")}${lines.join("")}${axis}</svg></figure>`;
+}
