@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   diagnose: async () => (await import("./diagnose.ts")).diagnoseCommand(),
   templates: async () => (await import("./templates.ts")).templatesCommand(),
   "score-sessions": async () => (await import("./score-sessions.ts")).scoreSessionsCommand(),
+  postmortem: async () => (await import("./postmortem.ts")).postmortemCommand(),
   reliability: async () => (await import("./reliability.ts")).reliabilityCommand(),
   faulttree: async () => (await import("./faulttree.ts")).faulttreeCommand(),
   config: async () => (await import("./config.ts")).configCommand(),

@@ -1,12 +1,9 @@
 /** The long-running job: sources in, incidents and repairs out, on the embedded runtime. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Logger } from "pino";
-import type { Config } from "../core/config.ts";
 import type { Control, Topic } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { Store } from "../core/store.ts";
-import { formatName } from "../core/topic-config.ts";
 import { fileSource } from "../ingest/sources/files.ts";
 import { engine } from "../runtime/embedded/engine.ts";
 import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
@@ -15,7 +12,7 @@ import { actingOn } from "./acting.ts";
 import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
-import { kafkaTransport } from "./kafka-transport.ts";
+import { kafkaSources } from "./kafka-sources.ts";
 import { embeddedHealth } from "./observe/health.ts";
 import { componentLog } from "./observe/log.ts";
 import { selfMetrics } from "./observe/self-metrics.ts";
@@ -61,23 +58,6 @@ export async function stream(options: StreamOptions): Promise<Stream> {
     return await start({ config, clock, log: options.log, replay, store, sources, journal, closers });
   } catch (error) {
     for (const close of closers) await close().catch(() => {});
-    throw error;
-  }
-}
-
-async function kafkaSources(source: Extract<Config["sources"][number], { kind: "kafka" }>, log: Logger) {
-  const transport = await kafkaTransport(source);
-  const { topicRange } = await import("../runtime/kafka/topic-range.ts");
-  const topics = source.topics.map((t) => ({ name: t.name, format: formatName(t) }));
-  try {
-    return await topicRange({
-      transport,
-      topics,
-      onOffsetLost: source.onOffsetLost,
-      onWarning: (text) => log.warn(text),
-    });
-  } catch (error) {
-    await transport.close();
     throw error;
   }
 }

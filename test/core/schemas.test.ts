@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../pipelines/core/clock.ts";
 import { parseConfig } from "../../pipelines/core/config.ts";
 import type { Topic } from "../../pipelines/core/records.ts";
+import { POSTMORTEM_SCHEMA_FILE, postmortemJsonSchema } from "../../pipelines/core/schemas/postmortem.ts";
 import { recordJsonSchema, recordSchemas, schemaFile } from "../../pipelines/core/schemas/records.ts";
 import { stream } from "../../pipelines/run/stream.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
@@ -22,8 +23,14 @@ describe("the published schemas", () => {
     expect(new Ajv2020({ strict: false }).validateSchema(published)).toBe(true);
   });
 
+  it("of the post-mortem is up to date (npm run schemas)", () => {
+    const published = JSON.parse(readFileSync(join(DIR, POSTMORTEM_SCHEMA_FILE), "utf8"));
+    expect(published).toEqual(JSON.parse(JSON.stringify(postmortemJsonSchema())));
+    expect(new Ajv2020({ strict: false }).validateSchema(published)).toBe(true);
+  });
+
   it("are all there is in their folder, apart from those of older versions", () => {
-    const known = TOPICS.map((t) => new RegExp(`^${t}\\.v\\d+\\.schema\\.json$`));
+    const known = [...TOPICS, "postmortem"].map((t) => new RegExp(`^${t}\\.v\\d+\\.schema\\.json$`));
     expect(readdirSync(DIR).filter((f) => !known.some((k) => k.test(f)))).toEqual([]);
   });
 });

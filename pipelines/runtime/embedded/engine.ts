@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly readBytes?: number;
   /** True when a commit is due; asked after each batch. */
   readonly commitDue: () => boolean;
+  /** True when nothing that is still to come matters; asked after each record. The sources stay as they are. */
+  readonly over?: () => boolean;
   readonly onCommitted?: (outputs: readonly OutputRecord[]) => Promise<void> | void;
 }
 
@@ -85,6 +87,7 @@ export function engine(options: EngineOptions) {
     /** Reads and processes until there is nothing more now; true when all sources have ended. */
     async drain(): Promise<boolean> {
       for (;;) {
+        if (options.over?.()) return true;
         const running = sources.filter((s) => !ended.has(s.name));
         if (running.length === 0) return true;
         let source = running[0] as Source;
