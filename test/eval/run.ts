@@ -7,6 +7,7 @@ const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
   alarms: { file: "metrics/alarms.ts", what: "the alarm for each category left out, and on generated series" },
   logs: { file: "logs/run.ts", what: "templates and sessions, beside the peers, and on generated logs" },
   rca: { file: "rca/main.ts", what: "`diagnose` on recorded incidents and alert storms, beside the peers" },
+  hour: { file: "hour/run.ts", what: "an hour of the demo system with ten faults: one incident a fault, none besides" },
   faults: { file: "faults.ts", what: "the demo for every fault, several seeds each" },
 };
 
