@@ -7,6 +7,7 @@ const HALF_LIFE_MS = 1_800_000;
 const FORGET = 0.01;
 const LIMIT = 10_000;
 const HOPS = 2;
+const NOBODY: ReadonlySet<string> = new Set();
 
 export interface CallGraph extends Stateful {
   add(edges: readonly CallEdge[], timeMs: number): void;
@@ -14,6 +15,8 @@ export interface CallGraph extends Stateful {
   has(entity: string): boolean;
   /** Entities at most two calls away in either direction, the entity itself included. */
   near(entity: string): ReadonlySet<string>;
+  /** Entities that it calls. */
+  callees(entity: string): ReadonlySet<string>;
   /** True when somebody calls it. */
   called(entity: string): boolean;
   readonly size: number;
@@ -23,24 +26,27 @@ export interface CallGraph extends Stateful {
 export function callGraph(): CallGraph {
   const edges = new Map<string, { calls: number; timeMs: number }>();
   let neighbours = new Map<string, Set<string>>();
-  let callees = new Set<string>();
+  let called = new Set<string>();
+  let calls = new Map<string, Set<string>>();
   let cache = new Map<string, ReadonlySet<string>>();
   let dirty = false;
 
-  const link = (from: string, to: string) => {
-    const known = neighbours.get(from);
+  const link = (sets: Map<string, Set<string>>, from: string, to: string) => {
+    const known = sets.get(from);
     if (known) known.add(to);
-    else neighbours.set(from, new Set([to]));
+    else sets.set(from, new Set([to]));
   };
   const rebuild = () => {
     neighbours = new Map();
-    callees = new Set();
+    called = new Set();
+    calls = new Map();
     cache = new Map();
     for (const key of edges.keys()) {
       const [caller, callee] = key.split("\u0000") as [string, string];
-      link(caller, callee);
-      link(callee, caller);
-      callees.add(callee);
+      link(neighbours, caller, callee);
+      link(neighbours, callee, caller);
+      link(calls, caller, callee);
+      called.add(callee);
     }
   };
   const left = (e: { calls: number; timeMs: number }, nowMs: number) =>
@@ -71,7 +77,8 @@ export function callGraph(): CallGraph {
       rebuild();
     },
     has: (entity) => neighbours.has(entity),
-    called: (entity) => callees.has(entity),
+    callees: (entity) => calls.get(entity) ?? NOBODY,
+    called: (entity) => called.has(entity),
     near(entity) {
       const known = cache.get(entity);
       if (known) return known;

@@ -3,6 +3,7 @@ import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
 import { isSelf } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { callGraph } from "./call-graph.ts";
+import { commonMode } from "./common-mode.ts";
 import { benign, byStart, byStrength, opens, totalWeight, weightOf } from "./evidence.ts";
 import { groups } from "./groups.ts";
 import * as life from "./incident-state.ts";
@@ -21,6 +22,8 @@ const CHANGES = 100;
 const CHANGE_MS = 600_000;
 /** Share of the evidence that the old incident must have shown too. */
 const SAME_AGAIN = 0.6;
+/** A stall of the whole machine is no incident of a service, until it has stayed so many times as long as others must. */
+const STALL_FACTOR = 3;
 const RANK = { updated: 0, resolved: 1, reopened: 2, opened: 3 } as const;
 
 /** Memory: pending anomalies, incidents until `reopenMs` after they resolve, the call graph; all bounded. */
@@ -91,7 +94,10 @@ export function correlator(options: CorrelatorOptions): Correlator {
     const fresh = alive.filter((a) => nowMs - a.detectedMs <= Math.max(joinMs, sustainMs + windowMs));
     for (const group of groups(graph, fresh.sort(byStart))) {
       const now = group.filter((a) => pending.has(a.id));
-      if (now.length === 0 || !opens(now, nowMs, rule)) continue;
+      if (now.length === 0) continue;
+      const ended = [...pending.values()].filter((a) => a.endMs !== null && nowMs - a.startMs <= joinMs);
+      const patience = { ids: commonMode(graph, [...now, ...ended], 3 * windowMs), factor: STALL_FACTOR };
+      if (!opens(now, nowMs, { ...rule, patience })) continue;
       const entities = new Set(now.map((a) => a.entity));
       const context = [...pending.values()].filter(
         (a) => a.endMs !== null && [...entities].some((e) => near(e, a.entity)),

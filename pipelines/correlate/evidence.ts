@@ -69,17 +69,21 @@ export interface OpenRule {
   readonly sustainMs: number;
   /** What is not a failing request counts once it has lasted this long: a stall of the machine looks the same at first, ms. */
   readonly confirmMs: number;
+  /** Anomalies that have to last so many times as long. */
+  readonly patience?: { readonly ids: ReadonlySet<string>; readonly factor: number };
 }
 
 /** Whether active, connected anomalies make an incident at `nowMs`. */
 export function opens(active: readonly Anomaly[], nowMs: number, rule: OpenRule): boolean {
   const telling = active.filter((a) => !benign(a));
-  if (telling.some((a) => isResource(a) && weightOf(a) >= 0.25 && nowMs - a.detectedMs >= rule.sustainMs)) return true;
+  const lasted = (a: Anomaly, ms: number) =>
+    nowMs - a.detectedMs >= ms * (rule.patience?.ids.has(a.id) ? rule.patience.factor : 1);
+  if (telling.some((a) => isResource(a) && weightOf(a) >= 0.25 && lasted(a, rule.sustainMs))) return true;
   const symptoms = telling.filter(isSymptom);
   if (symptoms.length === 0) return false;
   const distinct = new Set(telling.filter((a) => a.entityKind !== "host").map((a) => `${a.entity}/${a.series}`));
   if (distinct.size < 2) return false;
-  const settled = active.filter((a) => a.family === "errors" || nowMs - a.detectedMs >= rule.confirmMs);
+  const settled = active.filter((a) => a.family === "errors" || lasted(a, rule.confirmMs));
   return settled.some(isSymptom) && totalWeight(settled) >= rule.minEvidence - 1e-9;
 }
 

@@ -1,5 +1,5 @@
 /** Ten faults over an hour: the demo system's seven kinds, three of them twice, in an order and at services by the seed. */
-import { type FaultKind, FAULTS } from "../../../data/lab/faults.ts";
+import { FAULTS, type FaultKind } from "../../../data/lab/faults.ts";
 import { createRandom, type ServiceName } from "../../../data/lab/topology.ts";
 
 export interface PlannedFault {

@@ -4,15 +4,16 @@
  * as `data/lab/defects.ts` makes them. Besides them: load that drifts, slow single requests, failures of single requests
  * and stalls of the whole machine for a second or two, which are no incidents.
  */
-import { createWriteStream } from "node:fs";
+
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import {
-  CALLS,
   CALL_TIMEOUT_MS,
+  CALLS,
   createRandom,
   SERVICE_NAMES,
-  STORE_LIMIT_BYTES,
   type ServiceName,
+  STORE_LIMIT_BYTES,
 } from "../../../data/lab/topology.ts";
 import type { PlannedFault } from "./faults.ts";
 
@@ -57,7 +58,10 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const hex = (chars: number) => {
     let out = "";
-    while (out.length < chars) out += Math.floor(random() * 2 ** 32).toString(16).padStart(8, "0");
+    while (out.length < chars)
+      out += Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, "0");
     return out.slice(0, chars);
   };
   const nano = (ms: number) => `${Math.round(ms * 1000)}000`;
@@ -70,7 +74,10 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
     writes: 0,
     diskUsed: 2 * MIB,
   });
-  const state = Object.fromEntries(SERVICE_NAMES.map((s) => [s, fresh(START_MS, "1.0.0")])) as Record<ServiceName, State>;
+  const state = Object.fromEntries(SERVICE_NAMES.map((s) => [s, fresh(START_MS, "1.0.0")])) as Record<
+    ServiceName,
+    State
+  >;
   const active = (s: ServiceName, at: number) =>
     faults.find((f) => f.service === s && at >= START_MS + f.from * 1000 && at < START_MS + f.to * 1000);
   const down = (s: ServiceName, at: number) => {
@@ -153,7 +160,12 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
       });
       if (!fine) {
         ok = false;
-        why = gone === "crash" ? `connect ECONNREFUSED ${callee}` : late || gone ? `${callee}: timeout after 800 ms` : `${callee} answered 500`;
+        why =
+          gone === "crash"
+            ? `connect ECONNREFUSED ${callee}`
+            : late || gone
+              ? `${callee}: timeout after 800 ms`
+              : `${callee} answered 500`;
         break;
       }
     }
@@ -191,7 +203,12 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
     const out: object[] = [
       gauge("process.cpu.utilization", "1", ms, cpu),
       gauge("process.memory.usage", "By", ms, Math.round(78 * MIB + mine.leaked + 1.5 * MIB * normal())),
-      gauge("nodejs.eventloop.delay.p99", "s", ms, (burning ? 0.05 : 0.0105) + 0.001 * Math.abs(normal()) + stalledMs / 1000),
+      gauge(
+        "nodejs.eventloop.delay.p99",
+        "s",
+        ms,
+        (burning ? 0.05 : 0.0105) + 0.001 * Math.abs(normal()) + stalledMs / 1000,
+      ),
       {
         name: "http.server.request.duration",
         unit: "s",
@@ -211,15 +228,21 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
       },
     ];
     if (s === "store")
-      out.push(gauge("store.disk.usage", "By", ms, mine.diskUsed), gauge("store.disk.limit", "By", ms, STORE_LIMIT_BYTES), {
-        name: "store.writes",
-        unit: "{record}",
-        sum: {
-          aggregationTemporality: 2,
-          isMonotonic: true,
-          dataPoints: [{ startTimeUnixNano: nano(mine.startedMs), timeUnixNano: nano(ms), asInt: String(mine.writes) }],
+      out.push(
+        gauge("store.disk.usage", "By", ms, mine.diskUsed),
+        gauge("store.disk.limit", "By", ms, STORE_LIMIT_BYTES),
+        {
+          name: "store.writes",
+          unit: "{record}",
+          sum: {
+            aggregationTemporality: 2,
+            isMonotonic: true,
+            dataPoints: [
+              { startTimeUnixNano: nano(mine.startedMs), timeUnixNano: nano(ms), asInt: String(mine.writes) },
+            ],
+          },
         },
-      });
+      );
     mine.busyMs = 0;
     return out;
   };
@@ -258,7 +281,9 @@ export async function writeHour(path: string, options: HourOptions): Promise<num
       await write({
         resourceMetrics: [{ resource: resource(s), scopeMetrics: [{ metrics: metricsOf(s, ms) }] }],
         resourceSpans: [{ resource: resource(s), scopeSpans: [{ spans: spans[s] }] }],
-        ...(logs[s].length > 0 ? { resourceLogs: [{ resource: resource(s), scopeLogs: [{ logRecords: logs[s] }] }] } : {}),
+        ...(logs[s].length > 0
+          ? { resourceLogs: [{ resource: resource(s), scopeLogs: [{ logRecords: logs[s] }] }] }
+          : {}),
       });
     }
     const busy = faults.some((f) => f.kind === "cpu-burn" && t >= f.from && t < f.to);

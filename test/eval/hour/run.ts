@@ -74,7 +74,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     for (const i of report.incidents)
       if (i.verdict === "false" || i.verdict === "duplicate")
         rows.push(
-          `| ${[seed, name, i.verdict, i.cause?.name ?? "", `${i.id} ${seconds(i.startMs - START_MS)} to ${seconds((i.resolvedMs ?? 0) - START_MS)} ${i.headline}`, "", "", "", i.knownId ?? ""].join(" | ")} |`,
+          `| ${[seed, name, i.verdict, i.cause?.name ?? "", `${i.id} ${seconds(i.startMs - START_MS)} (seen ${seconds(i.detectedMs - START_MS)}) to ${seconds((i.resolvedMs ?? 0) - START_MS)} ${i.headline}`, "", "", "", i.knownId ?? ""].join(" | ")} |`,
         );
     const first = k.list.filter((r) => r.causeRank === 1).length;
     const one = k.list.filter((r) => r.outcome === "found" || r.outcome === "late").length;
