@@ -27,6 +27,13 @@ const REPEAT_FACTOR = 0.5;
 
 const metricOf = (series: string): string => series.split("{", 1)[0] as string;
 
+/** Both ends of a call measure one thing: what the caller sees of its peer is about the peer. */
+function aboutOf(a: Anomaly): { entity: string; series: string } {
+  const peer = /^spans\.client\.\w+\{(?:[^}]*,)?peer=([^,}]+)/.exec(a.series)?.[1];
+  if (peer === undefined) return a;
+  return { entity: peer, series: metricOf(a.series).replace("spans.client.", "spans.server.") };
+}
+
 export const benign = (a: Anomaly): boolean => isBenign(metricOf(a.series), a.direction);
 
 export const isSymptom = (a: Anomaly): boolean =>
@@ -47,7 +54,7 @@ export function weightOf(a: Anomaly): number {
 export function totalWeight(anomalies: readonly Anomaly[]): number {
   const groups = new Map<string, number[]>();
   for (const a of anomalies) {
-    const key = `${a.entity}\u0000${a.family}`;
+    const key = `${aboutOf(a).entity}\u0000${a.family}`;
     const group = groups.get(key);
     if (group) group.push(weightOf(a));
     else groups.set(key, [weightOf(a)]);
@@ -81,7 +88,9 @@ export function opens(active: readonly Anomaly[], nowMs: number, rule: OpenRule)
   if (telling.some((a) => isResource(a) && weightOf(a) >= 0.25 && lasted(a, rule.sustainMs))) return true;
   const symptoms = telling.filter(isSymptom);
   if (symptoms.length === 0) return false;
-  const distinct = new Set(telling.filter((a) => a.entityKind !== "host").map((a) => `${a.entity}/${a.series}`));
+  const distinct = new Set(
+    telling.filter((a) => a.entityKind !== "host").map((a) => `${aboutOf(a).entity}/${aboutOf(a).series}`),
+  );
   if (distinct.size < 2) return false;
   const settled = active.filter((a) => a.family === "errors" || lasted(a, rule.confirmMs));
   return settled.some(isSymptom) && totalWeight(settled) >= rule.minEvidence - 1e-9;
