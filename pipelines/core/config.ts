@@ -5,6 +5,8 @@ import { duration } from "./duration.ts";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
 import { policyRule, recoveryTarget } from "./recover-config.ts";
+import { SECRET_KINDS } from "./redact/find-secrets.ts";
+import { redactor } from "./redact/redactor.ts";
 import { formatFields, topicSchema, withMapping } from "./topic-config.ts";
 
 const otlp = z.strictObject({
@@ -109,6 +111,23 @@ const shape = z.strictObject({
         .describe("A refused record is kept whole up to this size; of a larger one its beginning."),
     })
     .prefault({}),
+  redact: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      names: z
+        .array(z.string().min(1).max(64))
+        .max(1000)
+        .default([])
+        .describe("Names whose values are secret, besides passwords, tokens, keys and cookies."),
+      patterns: z
+        .array(z.string().min(1))
+        .max(100)
+        .default([])
+        .describe("Regular expressions (RE2 syntax) whose matches are taken out."),
+      keep: z.array(z.enum(SECRET_KINDS)).default([]).describe("Kinds that may stay."),
+    })
+    .prefault({})
+    .describe("Secrets and personal data become [redacted] before anything is stored, sent on or shown."),
   detect: z
     .strictObject({
       banks: z
@@ -182,6 +201,12 @@ export const configSchema = shape.transform((config, context) => {
     if (sources.length > 0 && !intake) fault(["runtime", "intake"], "what otlp-http receives would be read by nobody");
     if (!intake && config.runtime.topics.length === 0) fault(["runtime", "topics"], "name at least one topic");
   } else if (sources.length === 0) fault(["sources"], "name at least one source");
+  for (const [i, pattern] of config.redact.patterns.entries())
+    try {
+      redactor({ patterns: [pattern] });
+    } catch (error) {
+      fault(["redact", "patterns", String(i)], (error as Error).message);
+    }
   return { ...config, sources };
 });
 

@@ -2,6 +2,7 @@
 import { type ErrorCode, PipelineError } from "./errors.ts";
 import { grown } from "./interning.ts";
 import type { HistogramBatch, LogBatch, PointBatch, RawRecord, SpanBatch } from "./records.ts";
+import { type Redactor, redactor } from "./redact/redactor.ts";
 import { type Share, shareOf } from "./share.ts";
 import { type Attributes, entityName, type Tables } from "./tables.ts";
 
@@ -36,9 +37,17 @@ export interface Rejection {
   rows: number;
 }
 
+const MOST_OPERATIONS = 10_000;
+const BEYOND_CUT = 1024;
+
 export class SignalSink {
   readonly tables: Tables;
   readonly limits: SignalLimits;
+  /** Applied to log lines, operations and resources as they come in: behind here nobody sees a secret. */
+  readonly redact: Redactor;
+  readonly #identifying: ReadonlySet<string>;
+  /** Names of operations repeat. */
+  readonly #operations = new Map<string, string>();
   /** Release of each entity, from `service.version`; a new one is a deploy. */
   readonly versions = new Map<number, string>();
   readonly deploys: { readonly entityId: number; readonly from: string; readonly to: string }[] = [];
@@ -86,9 +95,11 @@ export class SignalSink {
   #sOperation: string[] = [];
   #sPeer: string[] = [];
 
-  constructor(tables: Tables, limits: SignalLimits = DEFAULT_SIGNAL_LIMITS) {
+  constructor(tables: Tables, limits: SignalLimits = DEFAULT_SIGNAL_LIMITS, redact: Redactor = redactor()) {
     this.tables = tables;
     this.limits = limits;
+    this.redact = redact;
+    this.#identifying = new Set([...tables.rules.flatMap((r) => r.keys), "service.version"]);
   }
 
   /** Empties the columns for the next record. Views given out by the batch getters end here. */
@@ -172,11 +183,29 @@ export class SignalSink {
   entity(resource: Attributes, rows = 1): number {
     if (this.#share && !this.#owns(resource, this.#share)) return -1;
     if (!this.#fits(resource, rows)) return -1;
-    const id = this.tables.internEntity(resource);
+    const id = this.tables.internEntity(this.#withoutSecrets(resource));
     const version = resource["service.version"];
     if (id >= 0 && version !== undefined) this.#seeVersion(id, version);
     if (id < 0) this.refuse("LIMIT_ENTITIES", `more than ${this.tables.limits.entities} entities`, rows);
     return id;
+  }
+
+  /** What an entity is told by stays: the same one must be found in all signals. */
+  #withoutSecrets(resource: Attributes): Attributes {
+    const clean = this.redact.attributes(resource);
+    if (clean === resource) return resource;
+    const kept = { ...clean };
+    for (const key in resource) if (this.#identifying.has(key)) kept[key] = resource[key] as string;
+    return kept;
+  }
+
+  #operation(name: string): string {
+    const known = this.#operations.get(name);
+    if (known !== undefined) return known;
+    if (this.#operations.size >= MOST_OPERATIONS) this.#operations.clear();
+    const clean = this.redact.text(name);
+    this.#operations.set(name, clean);
+    return clean;
   }
 
   /** An entity that `entity` has given before, heard again; `version` as its resource told. */
@@ -307,9 +336,11 @@ export class SignalSink {
     this.#lEntity[i] = entityId;
     this.#lTime[i] = timeMs;
     this.#lSeverity[i] = severity;
+    // A secret may stand across the cut: it is looked for a little beyond.
     const max = this.limits.maxBodyChars;
-    this.#lBody.push(body.length > max ? `${body.slice(0, max)}…` : body);
-    this.#lAttributes.push(attributes);
+    const clean = this.redact.text(body.length > max ? body.slice(0, max + BEYOND_CUT) : body);
+    this.#lBody.push(body.length > max ? `${clean.slice(0, max)}…` : clean);
+    this.#lAttributes.push(this.redact.attributes(attributes));
     this.#lTrace.push(traceId);
   }
 
@@ -343,7 +374,7 @@ export class SignalSink {
     this.#sTrace.push(span.traceId);
     this.#sId.push(span.spanId);
     this.#sParent.push(span.parentId);
-    this.#sOperation.push(span.operation);
+    this.#sOperation.push(this.#operation(span.operation));
     this.#sPeer.push(span.peer);
   }
 

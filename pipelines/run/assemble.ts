@@ -1,5 +1,6 @@
 /** Config to stages: the same ones whether they stream, replay or look back. */
 import type { Config } from "../core/config.ts";
+import { redactor } from "../core/redact/redactor.ts";
 import { SELF_FLOORS } from "../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
 import { describeFor } from "../recover/actions/descriptions.ts";
@@ -14,6 +15,7 @@ export function assemble(config: Config) {
     decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
     detect: { ...detect, floors: { ...SELF_FLOORS, ...detect.floors } },
+    redact: redactor(config.redact),
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,
     signalLimits: { ...DEFAULT_SIGNAL_LIMITS, maxFutureMs: limits.future, maxAttributeChars: limits.attributeChars },

@@ -1,6 +1,7 @@
 /** Stage `features`: raw records to windows, anomalies and dead letters. */
 import { ERROR_CODES, type ErrorCode, PipelineError } from "../core/errors.ts";
 import type { Control, RawRecord } from "../core/records.ts";
+import { type Redactor, redactor } from "../core/redact/redactor.ts";
 import { SELF_FORMAT, SELF_METRICS, SELF_RESOURCE, type SelfRecord } from "../core/self.ts";
 import { type Decoder, decoderFor, type Rejection, type SignalLimits, SignalSink } from "../core/signals.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
@@ -16,12 +17,15 @@ export interface FeaturesOptions {
   readonly tableLimits: TableLimits;
   readonly signalLimits: SignalLimits;
   readonly entityRules?: readonly EntityRule[];
+  /** Applied to all that the stage keeps or gives out. */
+  readonly redact?: Redactor;
   /** A refused record is kept whole up to this size; of a larger one its beginning. */
   readonly deadLetterBytes?: number;
 }
 
 /** Enough to see what it was. */
 const EXCERPT_BYTES = 256;
+const LOOKED_AT_BYTES = 8192;
 const DETAIL_CHARS = 1000;
 
 /** The same for each piece of a record on each run, so that a letter that comes again replaces the one before. */
@@ -37,7 +41,8 @@ export type FeaturesInput = RawRecord | { readonly endOf: string };
  */
 export function featuresStage(options: FeaturesOptions) {
   const tables = new Tables(options.tableLimits, options.entityRules);
-  const sink = new SignalSink(tables, options.signalLimits);
+  const { redact = redactor() } = options;
+  const sink = new SignalSink(tables, options.signalLimits, redact);
   const parts = { windows: windows(sink, options.windows), detect: detector(tables, options.detect) };
   const saved = { entities: 0, series: 0 };
   /** Ids the next stage knows. */
@@ -58,7 +63,10 @@ export function featuresStage(options: FeaturesOptions) {
       letterRows.add(r.code, r.rows);
     }
     const complete = value.length <= deadLetterBytes;
-    const kept = complete ? value : value.subarray(0, EXCERPT_BYTES);
+    // A secret that the excerpt's end cuts in two would not be known for one.
+    const kept = complete
+      ? redact.payload(format, value)
+      : redact.payload(format, value.subarray(0, LOOKED_AT_BYTES)).subarray(0, EXCERPT_BYTES);
     out.emit("dead-letters", letterKey(record), {
       source,
       position,
@@ -69,7 +77,7 @@ export function featuresStage(options: FeaturesOptions) {
       reasons: rejected.map((r) => ({
         code: r.code,
         explanation: ERROR_CODES[r.code],
-        detail: r.detail,
+        detail: redact.text(r.detail),
         rows: r.rows,
       })),
       rows,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fastify from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../core/config.ts";
+import { redactor } from "../core/redact/redactor.ts";
 import { type OtlpRoutesOptions, otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { type ApiOptions, apiRoutes } from "./api.ts";
 import { componentLog } from "./observe/log.ts";
@@ -25,10 +26,14 @@ export interface ServerOptions extends Omit<ApiOptions, "token">, Pick<ObserveRo
   readonly intake: Pick<OtlpRoutesOptions, "append" | "overloaded"> | undefined;
 }
 
+/** Metrics hold numbers, and names that the stage looks through. */
+const hasText = (format: string): boolean => !format.startsWith("otlp-metrics");
+
 /** Listens at the address of the OTLP source, or else of `api`. @throws when the address is taken */
 export async function serve(options: ServerOptions): Promise<Server> {
   const { config, log, intake, metrics, health, ...api } = options;
   const otlp = config.sources.find((s) => s.kind === "otlp-http");
+  const redact = redactor(config.redact);
   const app = fastify({ ...(otlp ? { bodyLimit: otlp.maxBodyBytes } : {}), forceCloseConnections: true });
   if (otlp && intake)
     otlpRoutes(app, {
@@ -38,8 +43,8 @@ export async function serve(options: ServerOptions): Promise<Server> {
         if (full) metrics.refused("overloaded");
         return full;
       },
-      append: (payload) =>
-        intake.append(payload).catch((error) => {
+      append: ({ format, value }) =>
+        intake.append({ format, value: hasText(format) ? redact.payload(format, value) : value }).catch((error) => {
           metrics.refused("failed");
           throw error;
         }),

@@ -1,5 +1,6 @@
 /** Stage `route`: topics that hold many entities without order, to one topic in which each entity has its partition. */
 import type { RawRecord } from "../../core/records.ts";
+import { type Redactor, redactor } from "../../core/redact/redactor.ts";
 import { SELF, SELF_FORMAT } from "../../core/self.ts";
 import { type Share, shareOf } from "../../core/share.ts";
 import { type Decoder, decoderFor, type SignalLimits, SignalSink } from "../../core/signals.ts";
@@ -27,10 +28,14 @@ export interface RouteOptions {
   readonly partitions: number;
   /** Event time after which partitions that got nothing are told how far we are, ms. */
   readonly markMs: number;
+  /** Applied to log lines and spans before they stand in our topic. */
+  readonly redact?: Redactor;
 }
 
 /** Spans of all services: who called whom is found by pairing them, so they stay together. */
 const SPANS = 0;
+/** Formats in which no text stands. */
+const NUMBERS = /metrics|prometheus|influx|telegraf|^control$|^self$/;
 /** Names are looked up in tables that are thrown away at this size: routing keeps no state but its clocks. */
 const ENTITIES = 10_000;
 
@@ -48,12 +53,12 @@ class Touched extends Tables {
 }
 
 /**
- * Bytes are passed on as they are. OTLP protobuf is cut at its resources; of any other format each partition that has a
+ * Bytes are passed on as they are, but for secrets, which are overwritten. OTLP protobuf is cut at its resources; of any other format each partition that has a
  * part in a record gets the whole and keeps to its share. What can't be read goes to one partition, whose decoder says
  * why. Marks in every partition tell how far each origin has come, so that none waits for one that has nothing for it.
  */
 export function routeTask(options: RouteOptions, partition: number): TaskStage {
-  const { decoders, limits, formats, topic, partitions, markMs } = options;
+  const { decoders, limits, formats, topic, partitions, markMs, redact = redactor() } = options;
   /** Event time of each origin, ms; 0 before its first row. */
   const clocks = new Map<string, number>();
   const marked = new Map<string, number>();
@@ -117,12 +122,13 @@ export function routeTask(options: RouteOptions, partition: number): TaskStage {
     process(record: TaskRecord, produce) {
       if (record.value.length === 0) return;
       const origin = `${record.topic}/${partition}`;
+      const format = formats.get(record.topic) ?? record.headers[HEADERS.format] ?? "";
       const raw: RawRecord = {
         source: origin,
         position: String(record.offset + 1n),
         ingestTimeMs: record.timestampMs,
-        format: formats.get(record.topic) ?? record.headers[HEADERS.format] ?? "",
-        value: record.value,
+        format,
+        value: NUMBERS.test(format) ? record.value : redact.payload(format, record.value),
       };
       let parts: ReturnType<typeof split>;
       try {

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { PipelineError } from "../../core/errors.ts";
+import { redactor } from "../../core/redact/redactor.ts";
 import { SELF_FORMAT } from "../../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../../core/signals.ts";
 import { formatName } from "../../core/topic-config.ts";
@@ -92,6 +93,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
             topic: names.signals,
             partitions: plan.features,
             markMs: config.windows.window / 2,
+            redact: redactor(config.redact),
           },
           partition,
         ),

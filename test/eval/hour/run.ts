@@ -49,6 +49,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
         id: `${f.id} ${f.kind}`,
         service: f.service,
         severity: "",
+        mode: "",
         startMs: START_MS + f.from * 1000,
         detectedMs: null,
         acknowledgedMs: null,
