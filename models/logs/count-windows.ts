@@ -77,6 +77,25 @@ export class CountWindows {
     return { p: sidak(Math.min(countP, newP), 2), countP, newP, template };
   }
 
+  /** Templates that have become one are one here too: their means and variances add up. O(known templates). */
+  rename(now: (id: number) => number): void {
+    for (const [id, level] of this.#levels) {
+      const live = now(id);
+      if (live === id) continue;
+      this.#levels.delete(id);
+      const other = this.#levels.get(live);
+      if (!other) {
+        this.#levels.set(live, level);
+        continue;
+      }
+      if (level.seen === 1) this.#once--;
+      if (other.seen === 1) this.#once--;
+      other.mean += level.mean;
+      other.variance += level.variance;
+      other.seen = 2;
+    }
+  }
+
   learn(counts: ReadonlyMap<number, number>): void {
     const opinion = this.score(counts);
     if (opinion && opinion.p < this.#learnAbove && ++this.#refused < NEW_NORMAL) return;

@@ -232,6 +232,22 @@ export class Miner {
     for (const r of touched) r.ids.splice(0, r.ids.length, ...r.ids.filter((id) => this.#byId.has(id)));
   }
 
+  /** Where the lines of an id are now; the id itself where it was dropped. O(1). */
+  current(id: number): number {
+    return this.#byId.get(id)?.id ?? id;
+  }
+
+  /** The template of an id as of now, `<*>` where it was dropped. O(forms). */
+  textOf(id: number): string {
+    const r = this.#byId.get(id);
+    return r ? templatePieces(r).join(" ") : WILDCARD;
+  }
+
+  /** The id of the template that a masked line (pieces with one space between) is known to be of; learns nothing. */
+  match(masked: string): number | undefined {
+    return this.#patterns.find(tokensOf(maskedLine(masked.split(" ")).joined))?.id;
+  }
+
   /** Settles, then gives all templates, most lines first, and where every id is now. O(templates). */
   templates(): TemplateSet {
     this.settle();

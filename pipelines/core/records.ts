@@ -128,6 +128,8 @@ export interface LogDigest {
   readonly startMs: number;
   readonly endMs: number;
   readonly template: string;
+  /** Of the template, whose text may become more general later. */
+  readonly templateId?: number;
   readonly severity: number;
   readonly count: number;
   readonly isNew: boolean;

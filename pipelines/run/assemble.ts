@@ -4,6 +4,7 @@ import { redactor } from "../core/redact/redactor.ts";
 import { SELF_FLOORS } from "../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
 import { describeFor } from "../recover/actions/descriptions.ts";
+import { TEMPLATE_SHIFT } from "../windows/log-lines.ts";
 import { actStage } from "./act-stage.ts";
 import { featuresStage } from "./features-stage.ts";
 import { decodersOf } from "./formats.ts";
@@ -14,7 +15,7 @@ export function assemble(config: Config) {
   const features = featuresStage({
     decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
-    detect: { ...detect, floors: { ...SELF_FLOORS, ...detect.floors } },
+    detect: { ...detect, floors: { ...SELF_FLOORS, [TEMPLATE_SHIFT]: 2, ...detect.floors } },
     redact: redactor(config.redact),
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,

@@ -7,6 +7,8 @@ import { type Decoder, decoderFor, type Rejection, type SignalLimits, SignalSink
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
+import { streamTemplates } from "../detect/log-templates.ts";
+import { templateRates } from "../detect/template-rates.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
 import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
 
@@ -43,7 +45,8 @@ export function featuresStage(options: FeaturesOptions) {
   const tables = new Tables(options.tableLimits, options.entityRules);
   const { redact = redactor() } = options;
   const sink = new SignalSink(tables, options.signalLimits, redact);
-  const parts = { windows: windows(sink, options.windows), detect: detector(tables, options.detect) };
+  const logParts = { templates: streamTemplates(), rates: templateRates() };
+  const parts = { windows: windows(sink, options.windows, logParts), detect: detector(tables, options.detect) };
   const saved = { entities: 0, series: 0 };
   /** Ids the next stage knows. */
   const told = { entities: 0, series: 0 };
@@ -157,7 +160,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   return {
     name: "features",
-    version: 2,
+    version: 3,
     tables,
     counts,
     *tally(): Generator<Tally> {

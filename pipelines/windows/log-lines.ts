@@ -1,4 +1,5 @@
-/** Log lines to counts, and error lines to templates. */
+/** Log lines to counts, by entity and by template. */
+import type { LogTemplates, TemplateRates } from "../core/log-templates.ts";
 import type { LogBatch, LogDigest } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
@@ -7,34 +8,65 @@ import type { OpenWindow } from "./open-window.ts";
 const WARN = 13;
 const ERROR = 17;
 
-/**
- * A line with its variable parts replaced by `<*>`: quoted text, UUIDs, hex of 8 or more, numbers with their unit.
- * Linear in the first 500 characters; what is left out of a longer line can't tell templates apart.
- */
-export function maskLine(line: string): string {
-  return line
-    .slice(0, 500)
-    .replace(/[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}/g, "<*>")
-    .replace(/\b(?:0x)?[0-9a-fA-F]{8,}\b/g, "<*>")
-    .replace(/"[^"]{0,200}"|'[^']{0,200}'/g, "<*>")
-    .replace(/\d+(?:[.:,]\d+)*/g, "<*>");
+/** Series of an entity: -log10 of the probability of its template counts, at most 12. */
+export const TEMPLATE_SHIFT = "logs.template_shift";
+const MOST_SHIFT = 12;
+/** A window whose template counts are less probable is told of with the template that it is for. */
+const TELL_BELOW = 1e-4;
+const MOST_DIGESTS = 200;
+const MOST_COUNTS = 5000;
+const MOST_KNOWN = 20_000;
+
+interface Sample {
+  count: number;
+  severity: number;
+  sample: string;
+  traceId: string;
 }
 
 interface WindowLogs {
   counts: Record<string, [lines: number, errors: number]>;
-  digests: Record<string, { count: number; severity: number; isNew: boolean; sample: string; traceId: string }>;
+  /** By `entity template`: warnings and errors, and of other lines one of each template. */
+  samples: Record<string, Sample>;
+  sampled: number;
 }
 
-/** Memory: at most 200 templates a window and 5,000 known ones; the rest of a flood is counted, not kept. */
-export function logLines(tables: Tables): Stateful & {
+/**
+ * Memory: at most 5,000 pairs of entity and template a window, 20,000 known ones; of a flood of others the lines are
+ * counted, not kept.
+ */
+export function logLines(
+  tables: Tables,
+  { templates, rates }: { templates: LogTemplates; rates: TemplateRates },
+): Stateful & {
   add(logs: LogBatch, windowOf: (timeMs: number) => number | undefined): number;
   close(startMs: number, window: OpenWindow, alive: boolean): LogDigest[];
 } {
   const windows = new Map<number, WindowLogs>();
   const speakers = new Set<number>();
-  const templates = new Set<string>();
+  /** `entity template` of all that was ever said, while there is room. */
+  const known = new Set<string>();
   const dirty = new Set<number>();
   let namesDirty = false;
+  const idNow = (id: number) => templates.now(id);
+
+  /** Samples under the ids that live, by entity. */
+  const settled = (w: WindowLogs): Map<number, Map<number, Sample>> => {
+    const out = new Map<number, Map<number, Sample>>();
+    for (const [key, sample] of Object.entries(w.samples)) {
+      const [entityId, id] = key.split(" ").map(Number) as [number, number];
+      const own = out.get(entityId) ?? new Map<number, Sample>();
+      out.set(entityId, own);
+      const live = idNow(id);
+      const other = own.get(live);
+      if (!other) own.set(live, { ...sample });
+      else {
+        other.count += sample.count;
+        other.severity = Math.max(other.severity, sample.severity);
+      }
+    }
+    return out;
+  };
   return {
     add(logs, windowOf) {
       let late = 0;
@@ -44,7 +76,7 @@ export function logLines(tables: Tables): Stateful & {
           late += 1;
           continue;
         }
-        const w = windows.get(start) ?? { counts: {}, digests: {} };
+        const w = windows.get(start) ?? { counts: {}, samples: {}, sampled: 0 };
         windows.set(start, w);
         dirty.add(start);
         const entityId = logs.entityIds[i] as number;
@@ -57,29 +89,28 @@ export function logLines(tables: Tables): Stateful & {
         const c = w.counts[entityId] as [number, number];
         c[0] += 1;
         if (severity >= ERROR) c[1] += 1;
-        if (severity < WARN) continue;
         const body = logs.body[i] as string;
-        const key = `${entityId} ${maskLine(body)}`;
-        const seen = w.digests[key];
-        if (seen) {
+        const key = `${entityId} ${templates.idOf(body)}`;
+        const seen = w.samples[key];
+        if (!seen) {
+          if (w.sampled >= MOST_COUNTS) continue;
+          w.sampled += 1;
+        } else if (seen.severity >= severity) {
           seen.count += 1;
           continue;
         }
-        if (Object.keys(w.digests).length >= 200) continue;
-        const isNew = !templates.has(key);
-        if (isNew && templates.size < 5000) {
-          templates.add(key);
-          namesDirty = true;
-        }
-        w.digests[key] = { count: 1, severity, isNew, sample: body.slice(0, 500), traceId: logs.traceId[i] as string };
+        const traceId = logs.traceId[i] as string;
+        w.samples[key] = { count: 1 + (seen?.count ?? 0), severity, sample: body.slice(0, 500), traceId };
       }
       return late;
     },
     close(startMs, window, alive) {
-      const w = windows.get(startMs) ?? { counts: {}, digests: {} };
+      const w = windows.get(startMs) ?? { counts: {}, samples: {}, sampled: 0 };
       windows.delete(startMs);
       dirty.add(startMs);
       const seconds = (window.endMs - window.startMs) / 1000;
+      const byEntity = settled(w);
+      const digests: LogDigest[] = [];
       for (const entityId of speakers) {
         const c = w.counts[entityId];
         if (!c && !alive) continue;
@@ -87,23 +118,36 @@ export function logLines(tables: Tables): Stateful & {
           const id = tables.internSeries(entityId, metric, "1/s", "gauge", {});
           if (id >= 0) window.add(id, (c?.[k] ?? 0) / seconds);
         }
+        const samples = byEntity.get(entityId) ?? new Map<number, Sample>();
+        const opinion = rates.judge(entityId, new Map([...samples].map(([id, s]) => [id, s.count])), idNow);
+        if (opinion) {
+          const id = tables.internSeries(entityId, TEMPLATE_SHIFT, "1", "gauge", {});
+          if (id >= 0) window.add(id, Math.min(MOST_SHIFT, -Math.log10(opinion.p)));
+        }
+        const odd = opinion && opinion.p < TELL_BELOW ? opinion.template : undefined;
+        for (const [templateId, { count, severity, sample, traceId }] of samples) {
+          const key = `${entityId} ${templateId}`;
+          const isNew = !known.has(key);
+          if (isNew && known.size < MOST_KNOWN) {
+            known.add(key);
+            namesDirty = true;
+          }
+          // Of lines that are no warnings, only what is new or odd, once it is known what is usual.
+          const told = severity >= WARN || (opinion !== undefined && (isNew || templateId === odd));
+          if (!told || digests.length >= MOST_DIGESTS) continue;
+          const template = templates.textOf(templateId);
+          const entity = tables.entities[entityId]?.name ?? "?";
+          const { endMs } = window;
+          digests.push({ entity, startMs, endMs, template, templateId, count, severity, isNew, sample, traceId });
+        }
       }
-      return Object.entries(w.digests).map(([key, d]) => {
-        const space = key.indexOf(" ");
-        return {
-          entity: tables.entities[Number(key.slice(0, space))]?.name ?? "?",
-          startMs,
-          endMs: window.endMs,
-          template: key.slice(space + 1),
-          ...d,
-        };
-      });
+      return digests;
     },
     snapshot(put, full = false) {
       if (full) for (const k of windows.keys()) dirty.add(k);
       for (const k of dirty) put(`window/${k}`, windows.has(k) ? toChunk(windows.get(k)) : undefined);
       dirty.clear();
-      if (namesDirty || full) put("names", toChunk([[...speakers], [...templates]]));
+      if (namesDirty || full) put("names", toChunk([[...speakers], [...known]]));
       namesDirty = false;
     },
     restore(chunks) {
@@ -114,7 +158,7 @@ export function logLines(tables: Tables): Stateful & {
         }
         const [s, t] = fromChunk<[number[], string[]]>(bytes);
         for (const id of s) speakers.add(id);
-        for (const name of t) templates.add(name);
+        for (const name of t) known.add(name);
       }
     },
   };

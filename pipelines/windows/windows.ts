@@ -1,4 +1,5 @@
 /** Event-time windows over all signals of one task. */
+import type { LogTemplates, TemplateRates } from "../core/log-templates.ts";
 import type { CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
 import type { SignalSink } from "../core/signals.ts";
 import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
@@ -18,6 +19,12 @@ export interface WindowOptions {
   readonly forgetMs: number;
 }
 
+/** What judges lines of text. */
+export interface LogParts {
+  readonly templates: LogTemplates;
+  readonly rates: TemplateRates;
+}
+
 export interface ClosedWindow {
   readonly batch: WindowBatch;
   readonly logs: readonly LogDigest[];
@@ -33,7 +40,7 @@ const LONGEST_RUN_OF_EMPTY = 600;
  * Adds rows to the windows their event time falls in and closes windows as the watermark passes them.
  * The watermark is the latest event time seen, never ahead of arrival, less `latenessMs`; it never goes back.
  */
-export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: WindowOptions) {
+export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: WindowOptions, logParts: LogParts) {
   const { tables } = sink;
   const open = new Map<number, OpenWindow>();
   const arrays = new WindowArrays();
@@ -42,9 +49,10 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const rates = counterRates(tables);
   const histograms = histogramFeatures(tables);
   const spans = callSpans(tables);
-  const logs = logLines(tables);
+  const logs = logLines(tables, logParts);
   const quiet = silence(tables, forgetMs);
-  const parts: Record<string, Stateful> = { rates, histograms, spans, logs, quiet };
+  const { templates, rates: templateRates } = logParts;
+  const parts: Record<string, Stateful> = { rates, histograms, spans, logs, quiet, templates, templateRates };
   /** Event-time clock of every source still running; the slowest holds the watermark. */
   const clocks = new Map<string, number>();
   /** Sources that have nothing more for now. */

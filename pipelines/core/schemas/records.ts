@@ -78,6 +78,7 @@ const diagnosis = z.object({
       startMs: timeMs,
       endMs: timeMs,
       template: z.string(),
+      templateId: z.number().optional().describe("Stays when the template's text becomes more general."),
       severity: z.number().describe("OpenTelemetry's severity number; 0 unknown."),
       count: z.number(),
       isNew: z.boolean(),

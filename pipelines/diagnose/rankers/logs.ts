@@ -25,7 +25,7 @@ export const logs: Ranker = {
     const onsetMs = timeAt(view, onset);
     const counts = new Map<string, { before: number; after: number; digest: LogDigest }>();
     for (const d of view.logs) {
-      const key = `${d.entity}\u0000${d.template}`;
+      const key = `${d.entity}\u0000${d.templateId ?? d.template}`;
       const c = counts.get(key) ?? { before: 0, after: 0, digest: d };
       if (d.startMs < onsetMs) c.before += d.count;
       else c.after += d.count;
