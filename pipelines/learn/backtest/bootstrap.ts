@@ -66,8 +66,7 @@ export function resample(
       into.precision[r] = precisionOf(sums);
       into.f1[r] = f1Of(sums);
       // entities run side by side
-      into.falsePerWeek[r] =
-        sums.quiet > 0 ? (sums.falseIncidents / sums.quiet) * first.replayed.length : Number.NaN;
+      into.falsePerWeek[r] = sums.quiet > 0 ? (sums.falseIncidents / sums.quiet) * first.replayed.length : Number.NaN;
       into.pooledAucPr[r] = weightedAucPr(ranked[m]!, weights);
     });
   }
