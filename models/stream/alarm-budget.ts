@@ -5,10 +5,12 @@ const PER_UNIT = 50;
 const BINS = 4000;
 /** Block maxima in the tail that is fitted, at most, and as a share of all. */
 const MOST_PEAKS = 2000;
-const TAIL_SHARE = 0.02;
+const TAIL_SHARE = 0.03;
 /** Of few blocks a larger share is the tail: this many peaks, or a quarter of all. */
 const FEW_PEAKS = 60;
 const LEAST_PEAKS = 20;
+/** Peaks that the prior on the shape is worth: evidence that is calibrated falls off exponentially, shape 0. */
+const SHAPE_PRIOR = 400;
 /** Blocks remembered: this many, or this many of each group. The past fades, as scores settle while series are learned. */
 const MEMORY = 20_000;
 const MEMORY_EACH = 20;
@@ -65,8 +67,9 @@ export function alarmBudget() {
         b1 += (c * excess * (rank + c / 2)) / (above * above);
         rank += c;
       }
-      const shape = Math.max(-0.5, Math.min(0.5, 2 - b0 / (b0 - 2 * b1)));
-      const scale = (2 * b0 * b1) / (b0 - 2 * b1);
+      const free = 2 - b0 / (b0 - 2 * b1);
+      const shape = Math.max(-0.5, Math.min(0.5, (free * above) / (above + SHAPE_PRIOR)));
+      const scale = (1 - shape) * b0;
       const ratio = above / wanted;
       const rise = Math.abs(shape) < 1e-6 ? scale * Math.log(ratio) : (scale / shape) * (ratio ** shape - 1);
       return Number.isFinite(rise) ? threshold + rise : Number.POSITIVE_INFINITY;

@@ -9,14 +9,20 @@ const exponential = (seed: number, n: number) => {
 };
 
 describe("alarm budget", () => {
-  it.each([0.05, 0.01, 1e-3, 1e-4, 1e-5])("exceeds the level in a share of %s of an exponential", (share) => {
-    const model = alarmBudget();
-    for (let k = 0; k < 20; k++) model.learn(exponential(k, 1000));
-    // the true level is -ln(share) / 2: how often the estimate is exceeded, against what was asked
-    const ratio = Math.exp(-2 * model.level(share)) / share;
-    expect(ratio).toBeGreaterThan(1 / 1.5);
-    expect(ratio).toBeLessThan(1.5);
-  });
+  it.each([0.05, 0.01, 1e-3, 1e-4, 1e-5])(
+    "exceeds the level in a share of %s of an exponential (median of 9 seeds)",
+    (share) => {
+      // the true level is -ln(share) / 2: how often the estimate is exceeded, against what was asked
+      const ratios = Array.from({ length: 9 }, (_, seed) => {
+        const model = alarmBudget();
+        for (let k = 0; k < 20; k++) model.learn(exponential(100 * seed + k, 1000));
+        return Math.exp(-2 * model.level(share)) / share;
+      }).sort((a, b) => a - b);
+      const ratio = ratios[4]!;
+      expect(ratio).toBeGreaterThan(1 / 1.5);
+      expect(ratio).toBeLessThan(1.5);
+    },
+  );
   it("falls with the share, and is infinite while little is known", () => {
     const model = alarmBudget();
     expect(model.level(0.1)).toBe(Number.POSITIVE_INFINITY);
