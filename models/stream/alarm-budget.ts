@@ -12,8 +12,8 @@ const LEAST_PEAKS = 20;
 /** Peaks that the prior on the shape is worth: evidence that is calibrated falls off exponentially, shape 0. */
 const SHAPE_PRIOR = 400;
 /** Blocks remembered: this many, or this many of each group. The past fades, as scores settle while series are learned. */
-const MEMORY = 20_000;
-const MEMORY_EACH = 20;
+const MEMORY = 8000;
+const MEMORY_EACH = 8;
 
 /**
  * The level of evidence that keeps to a number of false incidents: block maxima of all groups of series together, a
