@@ -11,9 +11,22 @@ export function templatesCommand(): Command {
       "header of a line, such as '<Date> <Time> <Content>'; detected where it is not given, '<Content>' for none",
     )
     .option("--parameters", "add the values at the wildcards, with their types, as JSON")
+    .option(
+      "--multi-line",
+      "lines of a stack trace, or indented ones, have the template of the message that they continue",
+    )
+    .option("--redact", "take secrets and personal data out first")
     .option("--json", "print what was done as JSON")
     .action(
-      async (options: { input: string; output: string; format?: string; parameters?: boolean; json?: boolean }) => {
+      async (options: {
+        input: string;
+        output: string;
+        format?: string;
+        parameters?: boolean;
+        multiLine?: boolean;
+        redact?: boolean;
+        json?: boolean;
+      }) => {
         const done = await writeTemplates(options);
         if (options.json) return void process.stdout.write(`${JSON.stringify(done)}\n`);
         const header = options.format === undefined ? `; header: ${done.header ?? "none found"}` : "";

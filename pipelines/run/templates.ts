@@ -5,8 +5,10 @@ import { Miner, type MinerOptions } from "../../models/logs/miner.ts";
 import { parametersOf } from "../../models/logs/parameters.ts";
 import type { Template, TemplateSet } from "../../models/logs/template-set.ts";
 import { PipelineError } from "../core/errors.ts";
+import { redactor } from "../core/redact/redactor.ts";
 import { detectHeader } from "../ingest/logs/detect-header.ts";
 import { headerFormat, type MessageOf } from "../ingest/logs/header-format.ts";
+import { multiLine } from "../ingest/logs/multi-line.ts";
 import { textLines } from "../ingest/logs/text-lines.ts";
 
 export interface TemplatesOptions extends MinerOptions {
@@ -14,6 +16,10 @@ export interface TemplatesOptions extends MinerOptions {
   readonly output: string;
   /** Header format; detected where it is not given. */
   readonly format?: string;
+  /** Lines of a stack trace, or indented ones, have the template of the message that they continue. */
+  readonly multiLine?: boolean;
+  /** Secrets and personal data are taken out first. */
+  readonly redact?: boolean;
   /** Adds a column with the values at the wildcards, as JSON. Reads the input twice. */
   readonly parameters?: boolean;
 }
@@ -38,13 +44,19 @@ const WRITE_CHARS = 64 * 1024;
  */
 export async function writeTemplates(options: TemplatesOptions): Promise<TemplatesResult> {
   const given = options.format === undefined ? undefined : headerFormat(options.format);
+  const clean = cleaner(options);
   const miner = new Miner(options);
   const spool = idSpool(`${options.output}.ids`);
   try {
     let messageOf = given;
     let shape: string | null = options.format ?? null;
+    const continues = options.multiLine ? multiLine() : () => false;
+    let last = 0;
     const learn = (lines: readonly string[], of: MessageOf) => {
-      for (const line of lines) spool.push(miner.add(of(line)));
+      for (const line of lines) {
+        if (!continues(line) || last === 0) last = miner.add(clean(of(line)));
+        spool.push(last);
+      }
     };
     let sample: string[] = [];
     const decide = () => {
@@ -71,14 +83,18 @@ export async function writeTemplates(options: TemplatesOptions): Promise<Templat
   }
 }
 
+const cleaner = ({ redact = false }: TemplatesOptions) => (redact ? redactor().text : (text: string) => text);
+
 const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
 async function writeRows(
-  { input, output, parameters = false }: TemplatesOptions,
+  options: TemplatesOptions,
   spool: IdSpool,
   set: TemplateSet,
   messageOf: MessageOf,
 ): Promise<void> {
+  const { input, output, parameters = false } = options;
+  const clean = cleaner(options);
   const partial = `${output}.partial`;
   const rowEnds = new Map<Template, string>();
   const rowEnd = (template: Template) => {
@@ -105,7 +121,7 @@ async function writeRows(
               lines = batch.value;
               next = 0;
             }
-            const values = parametersOf(messageOf(lines[next++] as string), template.text);
+            const values = parametersOf(clean(messageOf(lines[next++] as string)), template.text);
             text += `,${quoted(JSON.stringify(values?.map((p) => [p.type, p.value]) ?? null))}`;
           }
           text += "\n";

@@ -42,6 +42,20 @@ describe("templates", () => {
     expect(readdirSync(dir).filter((f) => /partial|ids/.test(f))).toEqual([]);
   });
 
+  it("gives a stack trace the template of its message, and shows no secret", () => {
+    const input = file(
+      "trace.log",
+      "failed in 5 ms token=abc7\njava.io.X: no\n\tat a.b(C.java:1)\nCaused by: y\nfailed in 6 ms token=abd8\n",
+    );
+    const output = join(dir, "joined.csv");
+    expect(
+      run("templates", "--input", input, "--output", output, "--multi-line", "--redact", "--parameters").status,
+    ).toBe(0);
+    const rows = readFileSync(output, "utf8").split("\n").slice(1, 6);
+    expect(rows.map((row) => row.split(",")[1])).toEqual(["T1", "T2", "T2", "T2", "T1"]);
+    expect(rows.join()).not.toMatch(/abc7|abd8/);
+  });
+
   it.each([
     { what: "a bad format", args: ["--format", "<Date>"], input: "a\n", status: 2, says: /CONFIG_INVALID/ },
     { what: "no input", args: [], input: undefined, status: 1, says: /SOURCE_UNREADABLE/ },
