@@ -57,14 +57,7 @@ export interface FindOptions {
 
 export function findSecrets(text: string, { isSecretName }: FindOptions, found: Found): void {
   const n = text.length;
-  let done = 0;
-  const tell = (start: number, end: number, kind: SecretKind): number => {
-    const from = Math.max(start, done);
-    if (end <= from) return -1;
-    found(from, end, kind);
-    done = end;
-    return end;
-  };
+  const out = new Telling(found);
   let inWord = false;
   for (let i = 0; i < n; ) {
     const c = text.charCodeAt(i);
@@ -77,19 +70,19 @@ export function findSecrets(text: string, { isSecretName }: FindOptions, found: 
     }
     if (kind === START) {
       end = tokenEnd(text, i);
-      if (end > 0) end = tell(i, end, "token");
-      else if ((c | 32) === 98) end = bearer(text, i, tell);
+      if (end > 0) end = out.tell(i, end, "token");
+      else if ((c | 32) === 98) end = bearer(text, i, out);
       inWord = true;
     } else if (kind === DIGIT) {
       const before = text[i - 1];
       if (before !== "." && before !== "-") end = cardEnd(text, i);
-      if (end > 0) end = tell(i, end, "card");
+      if (end > 0) end = out.tell(i, end, "card");
       inWord = true;
     } else {
       inWord = c === 95;
-      if (kind === AT) end = address(text, i, done, tell);
-      else if (kind === ASSIGN) end = assigned(text, i, isSecretName, tell);
-      else if (kind === DASH) end = dashed(text, i, isSecretName, tell);
+      if (kind === AT) end = address(text, i, out);
+      else if (kind === ASSIGN) end = assigned(text, i, isSecretName, out);
+      else if (kind === DASH) end = dashed(text, i, isSecretName, out);
     }
     if (end > i) {
       i = end;
@@ -98,10 +91,28 @@ export function findSecrets(text: string, { isSecretName }: FindOptions, found: 
   }
 }
 
-type Tell = (start: number, end: number, kind: SecretKind) => number;
+/** A class, not a closure a call: lines are many and short. */
+class Telling {
+  readonly #found: Found;
+  /** End of what was told last. */
+  done = 0;
+
+  constructor(found: Found) {
+    this.#found = found;
+  }
+
+  /** The end of what was found; -1 where all of it was told before. */
+  tell(start: number, end: number, kind: SecretKind): number {
+    const from = Math.max(start, this.done);
+    if (end <= from) return -1;
+    this.#found(from, end, kind);
+    this.done = end;
+    return end;
+  }
+}
 
 /** `Bearer eyJ…`, `Basic dXNlcjp…`, wherever it stands. */
-function bearer(text: string, at: number, tell: Tell): number {
+function bearer(text: string, at: number, out: Telling): number {
   let from = at + 5;
   if (text[from] !== " ") from++;
   while (text[from] === " " && from - at < LONGEST_SCHEME) from++;
@@ -109,7 +120,7 @@ function bearer(text: string, at: number, tell: Tell): number {
   let end = wordEnd(text, from);
   while (end < text.length && "+/=~".includes(text[end] as string)) end = Math.max(end + 1, wordEnd(text, end + 1));
   const value = text.slice(from, end);
-  return value.length >= 8 && /[\d=]/.test(value) ? tell(from, end, "token") : -1;
+  return value.length >= 8 && /[\d=]/.test(value) ? out.tell(from, end, "token") : -1;
 }
 
 const isLocal = (text: string, i: number): boolean => isAlnum(text, i) || "._%+-".includes(text[i] ?? " ");
@@ -118,16 +129,18 @@ const LONGEST_DOMAIN = 253;
 const LONGEST_USER_INFO = 256;
 
 /** An e-mail address, or the password of a URL, around the `@` at `at`. */
-function address(text: string, at: number, done: number, tell: Tell): number {
+function address(text: string, at: number, out: Telling): number {
   let from = at;
-  const least = Math.max(done, at - LONGEST_USER_INFO);
+  const least = Math.max(out.done, at - LONGEST_USER_INFO);
   while (from > least && !/[\s/@"'<>]/.test(text[from - 1] as string)) from--;
   if (from >= 3 && text.startsWith("://", from - 3)) {
     const colon = text.indexOf(":", from);
-    return colon > 0 && colon < at - 1 && !HARMLESS.test(text.slice(colon + 1, at)) ? tell(colon + 1, at, "value") : -1;
+    return colon > 0 && colon < at - 1 && !HARMLESS.test(text.slice(colon + 1, at))
+      ? out.tell(colon + 1, at, "value")
+      : -1;
   }
   let start = at;
-  const first = Math.max(done, at - LONGEST_LOCAL);
+  const first = Math.max(out.done, at - LONGEST_LOCAL);
   while (start > first && isLocal(text, start - 1)) start--;
   while (start < at && !isAlnum(text, start)) start++;
   if (start === at) return -1;
@@ -140,13 +153,13 @@ function address(text: string, at: number, done: number, tell: Tell): number {
     } else if (!isAlnum(text, end) && text[end] !== "-") break;
   if (dot <= at + 1 || end - dot < 3) return -1;
   for (let i = dot + 1; i < end; i++) if (kindAt(text, i) === DIGIT) return -1;
-  return tell(start, end, "email");
+  return out.tell(start, end, "email");
 }
 
 const isName = (text: string, i: number): boolean => isWord(text, i) || text[i] === "-" || text[i] === ".";
 
 /** `name=value`, `name: value`, `"name": "value"`, also within a quoted text, where quotes have a backslash before them. */
-function assigned(text: string, at: number, isSecretName: (name: string) => boolean, tell: Tell): number {
+function assigned(text: string, at: number, isSecretName: (name: string) => boolean, out: Telling): number {
   let to = at;
   const bound = at - LONGEST_NAME;
   while (to > bound && to > 0 && " \"'\\]".includes(text[to - 1] as string)) to--;
@@ -158,13 +171,13 @@ function assigned(text: string, at: number, isSecretName: (name: string) => bool
   let start = at + 1;
   if (text[start] === ">" || text[start] === "=") start++;
   while (text[start] === " " || text[start] === "\t") start++;
-  return value(text, start, WHOLE_LINE.test(name), tell);
+  return value(text, start, WHOLE_LINE.test(name), out);
 }
 
 const QUOTES = "\"'`";
 
 /** The value that begins at `start`: quoted, or up to white space or what parts values. */
-function value(text: string, start: number, wholeLine: boolean, tell: Tell): number {
+function value(text: string, start: number, wholeLine: boolean, out: Telling): number {
   let from = start;
   while (text[from] === "\\") from++;
   const quote = QUOTES.includes(text[from] ?? " ") ? (text[from] as string) : "";
@@ -178,7 +191,7 @@ function value(text: string, start: number, wholeLine: boolean, tell: Tell): num
   }
   while (end > from && /[\s\\]/.test(text[end - 1] as string)) end--;
   if (end <= from || HARMLESS.test(text.slice(from, Math.min(end, from + 1000)))) return -1;
-  return tell(from, end, "value");
+  return out.tell(from, end, "value");
 }
 
 function valueEnd(text: string, from: number, quote: string, wholeLine: boolean): number {
@@ -193,18 +206,18 @@ function valueEnd(text: string, from: number, quote: string, wholeLine: boolean)
 }
 
 /** `--password value` of a command line, or a private key in PEM. */
-function dashed(text: string, at: number, isSecretName: (name: string) => boolean, tell: Tell): number {
+function dashed(text: string, at: number, isSecretName: (name: string) => boolean, out: Telling): number {
   if (text[at + 1] !== "-" || text[at - 1] === "-") return -1;
   if (text.startsWith(PRIVATE_KEY, at)) {
     const heading = text.slice(at, at + LONGEST_HEADING);
     if (!heading.includes("PRIVATE KEY-----")) return -1;
     const from = at + heading.indexOf("PRIVATE KEY-----") + "PRIVATE KEY-----".length;
     const end = text.indexOf("-----END", from);
-    return tell(from, end < 0 ? text.length : end, "token");
+    return out.tell(from, end < 0 ? text.length : end, "token");
   }
   let end = at + 2;
   while (end - at < LONGEST_NAME && isName(text, end)) end++;
   if (text[end] !== " " || !isSecretName(text.slice(at + 2, end))) return -1;
   while (text[end] === " ") end++;
-  return text[end] === "-" ? -1 : value(text, end, false, tell);
+  return text[end] === "-" ? -1 : value(text, end, false, out);
 }
