@@ -13,6 +13,8 @@ const SCRIPTS: Readonly<Record<string, { file: string; what: string }>> = {
   restore: { file: "restore.ts", what: "time to take a state back from its changelog" },
   bank: { file: "bank.ts", what: "scoring alone: window updates a second of each detector bank" },
   score: { file: "score.ts", what: "rows a second of the streaming scorers, and of River on the same rows" },
+  models: { file: "models.ts", what: "rows a second that each vector model learns from and scores" },
+  backends: { file: "backends.ts", what: "native, wasm and cpu of tfjs: training and scoring at several sizes" },
   decode: { file: "decode.ts", what: "points a second of the OTLP decoder and of protobufjs" },
   templates: { file: "templates.ts", what: "log lines a second of the template miner and of Drain3" },
   "agent-cost": { file: "agent-cost.ts", what: "CPU and memory of the host agent" },
