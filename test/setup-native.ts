@@ -83,7 +83,6 @@ function installPackage(): void {
 }
 
 function unpackedWheel(work: string, wheel: string | undefined): string {
-  if (wheel !== undefined && !existsSync(wheel)) throw new SetupError(`there is no file ${wheel}`);
   let file = wheel;
   const python3 = python();
   if (file === undefined) {
@@ -147,6 +146,7 @@ function main(): void {
     throw new SetupError(
       `this is ${process.platform} ${process.arch}; the wheel is for linux x64\nuse wasm: it is chosen by itself`,
     );
+  if (values.wheel !== undefined && !existsSync(values.wheel)) throw new SetupError(`there is no file ${values.wheel}`);
   const why = values.force ? "--force" : works();
   if (why === undefined) {
     say("the native backend already works; nothing to do");

@@ -1,6 +1,6 @@
 /**
  * tfjs backends beside each other in one run: training and scoring of the dense and the recurrent autoencoder at several
- * sizes. `npm run bench -- backends [--json] [--only native,wasm,cpu] [--rounds 3]`. Rounds alternate between backends, each
+ * sizes. `npm run bench -- backends [--json] [--only native,wasm,cpu] [--rounds 1]`. Rounds alternate between backends, each
  * in a process of its own, and medians are given: so a busy machine slows all of them. A backend that does not load is
  * listed with the reason; `npm run setup:native` builds the native one.
  */
@@ -9,10 +9,10 @@ import { parseArgs } from "node:util";
 import { random } from "../../data/series/random.ts";
 import { BACKENDS, type BackendName, startBackend } from "../../models/neural/backend.ts";
 
-const SIZES = [8, 38, 128] as const;
-const BATCHES = [1, 128, 8192] as const;
+const SIZES = { autoencoder: [8, 38, 128], "gru-autoencoder": [8, 38] };
+const BATCHES = [1, 128, 1024] as const;
 const MODELS = ["autoencoder", "gru-autoencoder"] as const;
-const TRAINED = { autoencoder: 2000, "gru-autoencoder": 500 };
+const TRAINED = { autoencoder: 2000, "gru-autoencoder": 320 };
 const LEAST_SECONDS = 0.25;
 
 /** Of one backend in one process, by "model dims what". */
@@ -37,22 +37,22 @@ async function child(backend: BackendName): Promise<Rates> {
   const seconds = () => performance.now() / 1000;
   const rates: Rates = {};
   for (const model of MODELS)
-    for (const dims of SIZES) {
+    for (const dims of SIZES[model]) {
       const rows = rowsOf(TRAINED[model], dims);
-      const fit = (epochs: number) => {
+      const teach = (epochs: number) => {
         const how = { epochs, patience: epochs, backends: [backend] };
         return model === "autoencoder" ? autoencoder.fit(rows, dims, how) : gruAutoencoder.fit(rows, dims, how);
       };
-      const epochs = 4;
+      const epochs = model === "autoencoder" ? 4 : 2;
       const took = async (n: number) => {
         const start = seconds();
-        const fitted = await fit(n);
+        const fitted = await teach(n);
         return { fitted, time: seconds() - start };
       };
       const { time: once } = await took(1);
       const { fitted, time } = await took(1 + epochs);
       rates[`${model} ${dims} train`] = (0.8 * TRAINED[model] * epochs) / Math.max(1e-3, time - once);
-      const many = rowsOf(8192 + fitted.context, dims);
+      const many = rowsOf(1024 + fitted.context, dims);
       for (const batch of BATCHES) {
         const some = many.subarray(0, (batch + fitted.context) * dims);
         fitted.score(some);
@@ -82,7 +82,7 @@ function measured(backend: BackendName): Rates | string {
 const middle = (all: number[]) => all.sort((a, b) => a - b)[all.length >> 1]!;
 
 function main(): number {
-  const rounds = Number(values.rounds ?? 3);
+  const rounds = Number(values.rounds ?? 1);
   const only = (values.only?.split(",") ?? BACKENDS) as BackendName[];
   const unknown = only.find((name) => !BACKENDS.includes(name));
   if (!(Number.isSafeInteger(rounds) && rounds > 0) || unknown !== undefined) {
