@@ -1,7 +1,8 @@
 /**
  * tfjs backends beside each other in one run: training and scoring of the dense and the recurrent autoencoder at several
  * sizes. `npm run bench -- backends [--json] [--only native,wasm,cpu] [--rounds 1]`. Rounds alternate between backends, each
- * in a process of its own, and medians are given: so a busy machine slows all of them. A backend that does not load is
+ * in a process of its own, and medians are given. Rows a second of CPU time, all threads: a
+ * busy machine changes it little. A backend that does not load is
  * listed with the reason; `npm run setup:native` builds the native one.
  */
 import { execFileSync } from "node:child_process";
@@ -12,8 +13,8 @@ import { BACKENDS, type BackendName, startBackend } from "../../models/neural/ba
 const SIZES = { autoencoder: [8, 38, 128], "gru-autoencoder": [8, 38] };
 const BATCHES = [1, 128, 1024] as const;
 const MODELS = ["autoencoder", "gru-autoencoder"] as const;
-const TRAINED = { autoencoder: 2000, "gru-autoencoder": 320 };
-const LEAST_SECONDS = 0.25;
+const TRAINED = { autoencoder: 2000, "gru-autoencoder": 160 };
+const LEAST_SECONDS = 0.15;
 
 /** Of one backend in one process, by "model dims what". */
 type Rates = Record<string, number>;
@@ -23,18 +24,23 @@ const { values } = parseArgs({
   options: { json: { type: "boolean" }, only: text, rounds: text, child: text },
 });
 
+/** All threads: a busy machine does not change it much. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 function rowsOf(n: number, dims: number): Float64Array {
   const r = random(7);
   const factor = Float64Array.from({ length: n }, () => r.normal());
   return Float64Array.from({ length: n * dims }, (_, i) => 10 + factor[Math.floor(i / dims)]! + 0.3 * r.normal());
 }
 
-/** What one process measures; training is epochs of all rows with no stop, after one that warms up. */
+/** What one process measures; training is whole fits, after one that warms up. */
 async function child(backend: BackendName): Promise<Rates> {
   await startBackend([backend]);
   const { autoencoder } = await import("../../models/neural/autoencoder.ts");
   const { gruAutoencoder } = await import("../../models/neural/gru-autoencoder.ts");
-  const seconds = () => performance.now() / 1000;
   const rates: Rates = {};
   for (const model of MODELS)
     for (const dims of SIZES[model]) {
@@ -44,25 +50,21 @@ async function child(backend: BackendName): Promise<Rates> {
         return model === "autoencoder" ? autoencoder.fit(rows, dims, how) : gruAutoencoder.fit(rows, dims, how);
       };
       const epochs = model === "autoencoder" ? 4 : 2;
-      const took = async (n: number) => {
-        const start = seconds();
-        const fitted = await teach(n);
-        return { fitted, time: seconds() - start };
-      };
-      const { time: once } = await took(1);
-      const { fitted, time } = await took(1 + epochs);
-      rates[`${model} ${dims} train`] = (0.8 * TRAINED[model] * epochs) / Math.max(1e-3, time - once);
+      await teach(1);
+      const before = cpuSeconds();
+      const fitted = await teach(epochs);
+      rates[`${model} ${dims} train`] = (TRAINED[model] * epochs) / (cpuSeconds() - before);
       const many = rowsOf(1024 + fitted.context, dims);
       for (const batch of BATCHES) {
         const some = many.subarray(0, (batch + fitted.context) * dims);
         fitted.score(some);
-        const start = seconds();
+        const start = cpuSeconds();
         let done = 0;
         do {
           fitted.score(some);
           done += batch;
-        } while (seconds() - start < LEAST_SECONDS);
-        rates[`${model} ${dims} score ${batch}`] = done / (seconds() - start);
+        } while (cpuSeconds() - start < LEAST_SECONDS);
+        rates[`${model} ${dims} score ${batch}`] = done / (cpuSeconds() - start);
       }
     }
   return rates;
@@ -116,7 +118,7 @@ function main(): number {
   else {
     const line = (cells: readonly string[]) =>
       `${cells.map((c, i) => (i === 0 ? c.padEnd(34) : c.padStart(13))).join("")}\n`;
-    process.stdout.write(line(["rows a second", ...names, "fastest"]));
+    process.stdout.write(line(["rows a CPU second", ...names, "fastest"]));
     for (const { what, rowsPerSec, fastest, lead } of table)
       process.stdout.write(
         line([what, ...names.map((n) => rowsPerSec[n]!.toLocaleString("en")), `${fastest} x${lead}`]),

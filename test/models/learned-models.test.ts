@@ -102,7 +102,7 @@ describe("bounds", () => {
 });
 
 describe("models of sequences", () => {
-  const how = { steps: 6, epochs: 40, patience: 8 };
+  const how = { steps: 6, epochs: 25, patience: 5 };
   /** Two waves of period 12, a quarter apart, with a little noise. */
   const waves = (seed: number, n: number) => {
     const z = normal(seed);
@@ -114,7 +114,7 @@ describe("models of sequences", () => {
     ["forecaster", forecaster],
     ["gru-autoencoder", gruAutoencoder],
   ] as const)("%s sees a row that only its time makes odd, which no model of single rows can", async (_, kind) => {
-    const model = await kind.fit(waves(1, 600), 2, how);
+    const model = await kind.fit(waves(1, 400), 2, how);
     const rows = waves(2, 400);
     const jump = rows.slice();
     const at = 200;
@@ -149,7 +149,7 @@ describe("models of sequences", () => {
   });
 
   it("stops when the held-out loss does, and never goes beyond its epochs", async () => {
-    const model = await forecaster.fit(noisy(9, 200, 2), 2, { epochs: 60, patience: 2 });
+    const model = await forecaster.fit(noisy(9, 200, 2), 2, { epochs: 60, patience: 2, steps: 3 });
     expect(model.epochs).toBeLessThan(60);
     expect((await forecaster.fit(waves(1, 200), 2, { epochs: 3 })).epochs).toBeLessThanOrEqual(3);
   });
