@@ -68,14 +68,18 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
     const starts = contenders.map((c) => ({ c, from: unseenFrom(c.version, history) }));
     const cold = contenders.some((c) => !usable(c.version, history));
     const warmup = options.warmup ?? (cold ? Math.min(Math.floor(0.15 * history.at.length), 750) : 0);
-    const judgedFrom = Math.max(warmup, ...starts.map((s) => s.from));
+    const allLabels = labelsOf(history);
+    let judgedFrom = Math.max(warmup, ...starts.map((s) => s.from));
+    // an incident that began before can't be found at its start
+    if (judgedFrom > 0 && allLabels[judgedFrom - 1] === 1)
+      while (allLabels[judgedFrom] === 1 && startedBefore(history, judgedFrom)) judgedFrom++;
     if (judgedFrom >= history.at.length) {
       note(`${history.entity}: a model learned from all of its rows; it is not judged`);
       continue;
     }
     if (judgedFrom > warmup)
       note(`${history.entity}: the first ${judgedFrom} rows are not judged: a model learned from them`);
-    const labels = labelsOf(history).slice(judgedFrom);
+    const labels = allLabels.slice(judgedFrom);
     for (const [k, { c, from }] of starts.entries()) {
       const part = slice(history, from, history.at.length);
       const out = await replay(c, part, note);
@@ -129,12 +133,17 @@ function unseenFrom(version: OpenedVersion | undefined, history: EntityHistory):
   const trained = version && trainedEntity(version, history.entity);
   if (!trained) return 0;
   if (trained.axis === "time" && history.axis === "time" && trained.to !== null) {
-    const from = firstAt(history.at, trained.to);
-    return from < history.at.length && history.at[from] === trained.to ? firstAt(history.at, trained.to + 1e-6) : from;
+    let from = firstAt(history.at, trained.to);
+    while (from < history.at.length && history.at[from] === trained.to) from++;
+    return from;
   }
   // row numbers begin anew in every file: only the rows themselves tell whether they are those of the training
   return fingerprintOf(history) === trained.fingerprint ? Math.min(trained.rows, history.at.length) : 0;
 }
+
+/** Whether a row belongs to an incident that holds the row before it too. */
+const startedBefore = ({ at, incidents }: EntityHistory, row: number): boolean =>
+  incidents.some((i) => i.start <= at[row - 1]! && i.end > at[row]!);
 
 function usable(version: OpenedVersion | undefined, history: EntityHistory): boolean {
   const trained = version && trainedEntity(version, history.entity);
