@@ -11,7 +11,7 @@ const OWN = `
 .range{width:100%;height:auto;display:block;min-width:560px}.range text{font:11px system-ui,"DejaVu Sans",sans-serif;fill:var(--soft)}.range .lane{text-anchor:end;fill:var(--ink)}
 .tag.found,.tag.true{background:#15803d}.tag.late{background:#b45309}.tag.merged,.tag.duplicate{background:#7c3aed}.tag.missed,.tag.false{background:#b91c1c}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:10px;margin:.2rem 0 .8rem}.tiles div{border:1px solid var(--line);border-radius:10px;padding:8px 12px}.tiles b{display:block;font-size:1.35rem}.tiles span{color:var(--soft);font-size:.82rem}.tiles .bad b{color:var(--red)}
-a{color:var(--blue)}td .meta{display:block}
+a{color:var(--blue)}td .meta{display:block}.tag,.w{white-space:nowrap}td .tag{margin-bottom:2px}
 `;
 /** Rows of a table that a page can bear. */
 const ROWS = 1000;
@@ -27,7 +27,7 @@ const tile = (value: string | number, text: string, bad = false) =>
 function incidentRow(i: FoundIncident, r: PostmortemReport): string {
   const id = i.report === null ? h(i.id) : `<a href="${h(i.report)}">${h(i.id)}</a>`;
   return row([
-    `${h(stamp(i.startMs))}<span class="meta">seen after ${h(formatDuration(i.detectedMs - i.startMs))}</span>`,
+    `<span class="w">${h(stamp(i.startMs))}</span><span class="meta">seen after ${h(formatDuration(i.detectedMs - i.startMs))}</span>`,
     `${tag(i.severity)}<span class="meta">${h(lengthOf(i, r.toMs))}</span>`,
     `${h(i.headline)}<span class="meta">${id}: ${h(causeOf(i))}${i.cause?.why ? `; ${h(i.cause.why)}` : ""}${i.occurrence > 1 ? "; it came back" : ""}</span>`,
     ...(r.known ? [`${i.verdict === "true" ? "" : tag(i.verdict)}${h(verdictOf(i))}`] : []),
@@ -36,7 +36,7 @@ function incidentRow(i: FoundIncident, r: PostmortemReport): string {
 
 const knownRow = (k: KnownIncident) =>
   row([
-    h(stamp(k.startMs)),
+    `<span class="w">${h(stamp(k.startMs))}</span>`,
     `${h(k.id)}<span class="meta">${h(k.service)}</span>`,
     tag(k.outcome),
     k.delayMs === null ? "" : h(formatDuration(k.delayMs)),
