@@ -61,7 +61,7 @@ const files = z.strictObject({
   kind: z.literal("files").describe("A folder that is reached by a symbolic link."),
   link: path,
   snapshots: path.describe("Folder of snapshots, each a folder with its manifest beside it."),
-  health: healthCheck.optional().describe("Without it: equal to the newest snapshot."),
+  health: healthCheck.optional().describe("Without it: equal to one of the snapshots."),
   reload: argv.optional().describe("Run after each switch."),
   maxFiles: z.number().int().positive().default(1_000_000),
 });

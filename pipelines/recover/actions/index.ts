@@ -1,15 +1,28 @@
 import type { TargetUse, UseOf } from "../../core/recover-config.ts";
 import type { ActionAdapter, ActionFamily } from "./action.ts";
+import { child } from "./child.ts";
+import { command } from "./command.ts";
+import { files } from "./files.ts";
 import { postgres } from "./postgres.ts";
 import { postgresReplica } from "./postgres-replica.ts";
+import { release } from "./release.ts";
 import { supervisedProcess } from "./supervised-process.ts";
 import type { SupervisorOptions } from "./supervisor-client.ts";
+import { systemd } from "./systemd.ts";
+import { webhook } from "./webhook.ts";
 
 /** Every family of actions: options in, adapters by kind of action out. */
-export const actionAdapters = { supervisedProcess, postgres, postgresReplica } satisfies Record<
-  string,
-  (options: never) => Readonly<Record<string, ActionAdapter>>
->;
+export const actionAdapters = {
+  supervisedProcess,
+  systemd,
+  child,
+  files,
+  release,
+  postgres,
+  postgresReplica,
+  command,
+  webhook,
+} satisfies Record<string, (options: never) => Readonly<Record<string, ActionAdapter>>>;
 export type ActionAdapterName = keyof typeof actionAdapters;
 
 export interface ActionTarget {
@@ -17,26 +30,31 @@ export interface ActionTarget {
   readonly use: TargetUse;
 }
 
-type Build = (
-  targets: Readonly<Record<string, never>>,
-  supervisor?: Omit<SupervisorOptions, "services">,
-) => ActionFamily;
+type Supervisor = Omit<SupervisorOptions, "services">;
+type Targets<K extends TargetUse["kind"]> = Readonly<Record<string, UseOf<K>>>;
 
 /** By what a target is. */
-const families = {
-  supervisor: (targets: Readonly<Record<string, unknown>>, supervisor?: Omit<SupervisorOptions, "services">) =>
+const families: {
+  readonly [K in TargetUse["kind"]]: (targets: Targets<K>, supervisor?: Supervisor) => ActionFamily;
+} = {
+  supervisor: (targets, supervisor) =>
     supervisor ? { ...supervisedProcess({ ...supervisor, services: Object.keys(targets) }) } : {},
-  postgres: (targets: Readonly<Record<string, UseOf<"postgres">>>) => postgres({ targets }),
-  "postgres-replica": (targets: Readonly<Record<string, UseOf<"postgres-replica">>>) => postgresReplica({ targets }),
-} as unknown as Readonly<Record<TargetUse["kind"], Build>>;
+  systemd: (targets) => systemd({ targets }),
+  child: (targets) => child({ targets }),
+  files: (targets) => files({ targets }),
+  release: (targets) => release({ targets }),
+  postgres: (targets) => postgres({ targets }),
+  "postgres-replica": (targets) => postgresReplica({ targets }),
+  qemu: () => ({}),
+  libvirt: () => ({}),
+  command: (targets) => command({ targets }),
+  webhook: (targets) => webhook({ targets }),
+};
 
 export type AdapterFor = (kind: string, target: string) => ActionAdapter | undefined;
 
 /** Each target with the actions of the family that it belongs to; undefined for all else. */
-export function adaptersFor(
-  targets: readonly ActionTarget[],
-  supervisor?: Omit<SupervisorOptions, "services">,
-): AdapterFor {
+export function adaptersFor(targets: readonly ActionTarget[], supervisor?: Supervisor): AdapterFor {
   const grouped = new Map<TargetUse["kind"], Record<string, TargetUse>>();
   for (const { name, use } of targets) grouped.set(use.kind, { ...grouped.get(use.kind), [name]: use });
   const byTarget = new Map<string, ActionFamily>();
