@@ -1,9 +1,12 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
+import { systemClock } from "../core/clock.ts";
+import { parseConfig } from "../core/config.ts";
 import type { Action } from "../core/records.ts";
 import { KILL_SWITCH } from "../run/job.ts";
+import { snapshotTarget } from "../run/snapshot-target.ts";
 import { latestOf, post } from "./client.ts";
 
 const dataDirOption = ["--data-dir <dir>", "data directory of the pipeline", ".faultwright"] as const;
@@ -52,6 +55,17 @@ export function recoverCommand(): Command {
     .option(...dataDirOption)
     .action(async (plan: string, options: { dataDir: string }) => {
       await post(options.dataDir, `/api/actions/${encodeURIComponent(plan)}/reject`, { by: userInfo().username });
+    });
+  command
+    .command("snapshot")
+    .description(
+      "keep the target as it is now, as what to come back to: backup, snapshot, checkpoint, or verified release",
+    )
+    .argument("<target>", "its name in the config")
+    .requiredOption("--config <file>", "config of the pipeline")
+    .action(async (target: string, options: { config: string }) => {
+      const config = parseConfig(await readFile(options.config, "utf8"), options.config);
+      process.stdout.write(`${await snapshotTarget(config, target, systemClock)}\n`);
     });
   command
     .command("halt")

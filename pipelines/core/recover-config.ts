@@ -134,14 +134,6 @@ const qemu = z.strictObject({
   heartbeat: z.string().min(1).default("heartbeat").describe("Text in a line of the console that shows life."),
   silent: duration.default(15_000).describe("No heartbeat for this long: the guest hangs."),
   keep: z.number().int().positive().default(4).describe("Checkpoints that are kept."),
-  every: duration.optional().describe("Time between checkpoints; none by default."),
-});
-
-const libvirt = z.strictObject({
-  kind: z.literal("libvirt").describe("A virtual machine, through virsh."),
-  uri: z.string().min(1).default("qemu:///system"),
-  domain: z.string().regex(/^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/, "letters, digits, dot, dash and underscore"),
-  health: healthCheck.optional(),
 });
 
 const reportedLoss = {
@@ -180,7 +172,6 @@ export const targetUse = z.discriminatedUnion("kind", [
   postgres,
   postgresReplica,
   qemu,
-  libvirt,
   command,
   webhook,
 ]);

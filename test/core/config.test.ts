@@ -55,6 +55,29 @@ describe("config", () => {
     expect(() => parseConfig(`sources: [{${files}, mapping: {body: m}}]`)).toThrow("sources.0.mapping");
   });
 
+  it.each([
+    ["use: {kind: postgres, data: /d, backups: /b, archive: '/a'; rm -rf ~'}", "targets.0.use.archive"],
+    [
+      "use: {kind: command, actions: {x: {effect: e, run: 'rm -rf /'}}, version: [v], health: {kind: tcp, port: 1}}",
+      "run",
+    ],
+    ["use: {kind: files, link: ../x, snapshots: /s}", "targets.0.use.link"],
+    ["use: {kind: child, command: []}", "targets.0.use.command"],
+    ["use: {kind: child, command: [a], health: {kind: http, url: 'file:///etc/passwd'}}", "health.url"],
+    ["use: {kind: shell}", "targets.0.use"],
+  ])("refuses as a target %s", (use, where) => {
+    expect(() => parseConfig(`recover: {targets: [{name: t, ${use}}]}`)).toThrow(where);
+  });
+
+  it("reads policy, ladder and targets of recovery; a target is a service of the supervisor unless it says more", () => {
+    const { recover } = parseConfig(
+      "recover: {targets: [{name: a}], ladder: [restart], policy: [{change: {kind: deploy, within: 5m}, action: rollback}]}",
+    );
+    expect(recover.targets[0]?.use).toEqual({ kind: "supervisor" });
+    expect(recover.policy).toEqual([{ change: { kind: "deploy", withinMs: 300_000 }, action: "rollback" }]);
+    expect(recover.ladder).toEqual(["restart"]);
+  });
+
   it("refuses broken YAML and gives a schema editors can use", () => {
     expect(() => parseConfig("a: [")).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
     expect(JSON.stringify(configJsonSchema())).toContain("otlp-http");

@@ -92,12 +92,6 @@ const descriptions: Readonly<Record<string, Readonly<Record<string, (target: str
       machine(`reverts ${target} to its newest checkpoint from before the fault`, "all it did since then", "high"),
     "vm-resume": (target) => machine(`lets the paused ${target} run on`, "nothing", "low"),
   },
-  libvirt: {
-    "vm-reset": (target) => machine(`resets ${target} as its button would`, "state held only in its memory", "medium"),
-    "vm-revert": (target) =>
-      machine(`reverts ${target} to its newest snapshot from before the fault`, "all it did since then", "high"),
-    "vm-resume": (target) => machine(`lets the paused ${target} run on`, "nothing", "low"),
-  },
 };
 
 /** Description of a built-in kind of action for a target of a built-in kind; `undefined` where there is none. Pure. */

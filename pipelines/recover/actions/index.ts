@@ -5,6 +5,7 @@ import { command } from "./command.ts";
 import { files } from "./files.ts";
 import { postgres } from "./postgres.ts";
 import { postgresReplica } from "./postgres-replica.ts";
+import { qemu } from "./qemu.ts";
 import { release } from "./release.ts";
 import { supervisedProcess } from "./supervised-process.ts";
 import type { SupervisorOptions } from "./supervisor-client.ts";
@@ -20,6 +21,7 @@ export const actionAdapters = {
   release,
   postgres,
   postgresReplica,
+  qemu,
   command,
   webhook,
 } satisfies Record<string, (options: never) => Readonly<Record<string, ActionAdapter>>>;
@@ -45,8 +47,7 @@ const families: {
   release: (targets) => release({ targets }),
   postgres: (targets) => postgres({ targets }),
   "postgres-replica": (targets) => postgresReplica({ targets }),
-  qemu: () => ({}),
-  libvirt: () => ({}),
+  qemu: (targets) => qemu({ targets }),
   command: (targets) => command({ targets }),
   webhook: (targets) => webhook({ targets }),
 };
