@@ -23,7 +23,7 @@ const kinds: { kind: string; dir: string; is: RegExp; index?: string; registered
   {
     kind: "action",
     dir: "pipelines/recover/actions",
-    is: /^export function [\s\S]*?\): ActionFamily \{|readonly restart: ActionAdapter/m,
+    is: /^export function \w+\(\{ targets \}|readonly restart: ActionAdapter/m,
     registered: Object.keys(actionAdapters),
   },
   {

@@ -56,7 +56,7 @@ describe("config", () => {
   });
 
   it.each([
-    ["use: {kind: postgres, data: /d, backups: /b, archive: '/a'; rm -rf ~'}", "targets.0.use.archive"],
+    ['use: {kind: postgres, data: /d, backups: /b, archive: "/a$(rm -rf ~)"}', "targets.0.use.archive"],
     [
       "use: {kind: command, actions: {x: {effect: e, run: 'rm -rf /'}}, version: [v], health: {kind: tcp, port: 1}}",
       "run",

@@ -1,4 +1,4 @@
-import { access, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { UseOf } from "../../../core/recover-config.ts";
 import { type CommandOptions, type CommandResult, runChecked, runCommand } from "../common/run-command.ts";
@@ -68,14 +68,9 @@ export async function postmasterOf(dataDir: string): Promise<Postmaster | undefi
   const pid = Number.parseInt(pidLine, 10);
   if (!(pid > 1)) return undefined;
   // The file of a dead server stays, and its pid may be another process's by now.
-  const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
-  const alive =
-    name === ""
-      ? await access(`/proc/${pid}`).then(
-          () => true,
-          () => false,
-        )
-      : /^(postgres|postmaster)/.test(name);
+  const line = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // A zombie is dead, whoever forgot to collect it.
+  const alive = /\((postgres|postmaster)\) [^ZX]/.test(line);
   return alive ? { pid, startedAtMs: Number.parseInt(startLine, 10) * 1000 } : undefined;
 }
 
