@@ -8,6 +8,7 @@ const known = (id: string, start: number, end: number | null, service = "a"): Ou
   id,
   service,
   severity: "",
+  mode: "",
   startMs: start * MIN,
   detectedMs: null,
   acknowledgedMs: null,

@@ -46,6 +46,7 @@ const known = (start: number, end: number, id: string, service = "payment") => (
   id,
   service,
   severity: "",
+  mode: "",
   startMs: START_MS + start * 1000,
   detectedMs: null,
   acknowledgedMs: null,
@@ -152,7 +153,9 @@ describe("post-mortem", () => {
     writeFileSync(join(dir, "broken.csv"), rows.join("\n"));
     const broken = await run("broken-out", { input: [join(dir, "broken.csv")] });
     expect(broken.incidents).toEqual([]);
-    expect(broken.data.refused.map((r) => r.code)).toEqual(expect.arrayContaining(["VALUE_NOT_FINITE", "DECODE_BAD_FIELD"]));
+    expect(broken.data.refused.map((r) => r.code)).toEqual(
+      expect.arrayContaining(["VALUE_NOT_FINITE", "DECODE_BAD_FIELD"]),
+    );
     expect(broken.headline).toMatch(/^No incident/);
   }, 30_000);
 });
