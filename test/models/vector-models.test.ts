@@ -29,11 +29,9 @@ const SIGHT: Record<VectorModelName, Sight> = {
   "gru-autoencoder": "relations",
   forecaster: "relations",
 };
-/** Shorter training than users get, for the time of the suite. */
-const QUICK: Partial<Record<VectorModelName, object>> = { "gru-autoencoder": { steps: 4, epochs: 20, patience: 3 } };
 for (const [key, kind] of Object.entries(vectorModels)) {
   const name = key as VectorModelName;
-  checkVectorModel(name, kind, SIGHT[name], QUICK[name]);
+  checkVectorModel(name, kind, SIGHT[name]);
 }
 
 /** Twelve rows and three probes; medians 0, 0 (so -0.5..0.5) and 0: the relative floor is off. */

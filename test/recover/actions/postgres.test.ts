@@ -125,8 +125,12 @@ describeReal("a real PostgreSQL server", bin !== undefined, () => {
     begin();
     const from = next;
     await pg.write(from, from + 100);
-    await pg.server.sql("select pg_switch_wal()");
-    await pause(300);
+    const segment = (await pg.server.sql("select pg_walfile_name(pg_switch_wal())")).trim();
+    await expect
+      .poll(async () => (await pg.server.sql("select last_archived_wal from pg_stat_archiver")).trim(), {
+        timeout: 20_000,
+      })
+      .toBe(segment);
     await pg.write(from + 100, from + 120);
     next += 120;
     const { [PITR]: _, "restore-latest": latest } = postgres({ targets: { db: use } });

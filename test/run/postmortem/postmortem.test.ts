@@ -171,7 +171,7 @@ describe("a post-mortem that is killed", () => {
 
   it("goes on where it was, and writes what an undisturbed one writes", async () => {
     mkdirSync(join(dir, "long"));
-    writeSignals(join(dir, "long"), { seed: 3, minutes: 240 });
+    writeSignals(join(dir, "long"), { seed: 3, minutes: 900 });
     const [calm] = (await once(start("calm"), "exit")) as [number];
     expect(calm).toBe(0);
     let kills = 0;
