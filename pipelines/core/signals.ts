@@ -1,7 +1,7 @@
-/** Where decoders write: growable columns, checked row by row. One sink per task, reused for every record. */
+/** Where decoders write: rows are checked one by one and go into columns. One sink per task, reused for every record. */
+import { HistogramColumns, LogColumns, PointColumns, SpanColumns, type SpanRow } from "./columns.ts";
 import { type ErrorCode, PipelineError } from "./errors.ts";
-import { grown } from "./interning.ts";
-import type { HistogramBatch, LogBatch, PointBatch, RawRecord, SpanBatch } from "./records.ts";
+import type { RawRecord } from "./records.ts";
 import { type Redactor, redactor } from "./redact/redactor.ts";
 import { type Share, shareOf } from "./share.ts";
 import { type Attributes, entityName, type Tables } from "./tables.ts";
@@ -57,43 +57,11 @@ export class SignalSink {
   #rejectedRows = 0;
   #share: Share | undefined;
 
-  #points = 0;
-  #pSeries = new Uint32Array(1024);
-  #pTime = new Float64Array(1024);
-  #pStart = new Float64Array(1024);
-  #pValue = new Float64Array(1024);
-  #pView: { -readonly [K in keyof PointBatch]: PointBatch[K] } | undefined;
-
-  #histograms = 0;
-  #buckets = 0;
-  #hSeries = new Uint32Array(64);
-  #hTime = new Float64Array(64);
-  #hStart = new Float64Array(64);
-  #hCount = new Float64Array(64);
-  #hSum = new Float64Array(64);
-  #hEnd = new Uint32Array(64);
-  #hUpper = new Float64Array(1024);
-  #hCounts = new Float64Array(1024);
-
-  #logs = 0;
-  #lEntity = new Uint32Array(64);
-  #lTime = new Float64Array(64);
-  #lSeverity = new Uint8Array(64);
-  #lBody: string[] = [];
-  #lAttributes: Attributes[] = [];
-  #lTrace: string[] = [];
-
-  #spans = 0;
-  #sEntity = new Uint32Array(64);
-  #sStart = new Float64Array(64);
-  #sDuration = new Float64Array(64);
-  #sKind = new Uint8Array(64);
-  #sError = new Uint8Array(64);
-  #sTrace: string[] = [];
-  #sId: string[] = [];
-  #sParent: string[] = [];
-  #sOperation: string[] = [];
-  #sPeer: string[] = [];
+  /** Rows of the record at hand; they end with the next `begin`. Numeric columns may be longer than `length`. */
+  readonly points = new PointColumns();
+  readonly histograms = new HistogramColumns();
+  readonly logs = new LogColumns();
+  readonly spans = new SpanColumns();
 
   constructor(tables: Tables, limits: SignalLimits = DEFAULT_SIGNAL_LIMITS, redact: Redactor = redactor()) {
     this.tables = tables;
@@ -106,25 +74,12 @@ export class SignalSink {
   begin(record: Pick<RawRecord, "ingestTimeMs" | "share">): void {
     this.#share = record.share;
     this.#maxMs = record.ingestTimeMs + this.limits.maxFutureMs;
-    this.#points = 0;
-    this.#histograms = 0;
-    this.#buckets = 0;
+    this.points.clear();
+    this.histograms.clear();
+    this.logs.clear();
+    this.spans.clear();
     // A record may hold one point: what was not used is not emptied.
     if (this.deploys.length > 0) this.deploys.length = 0;
-    if (this.#logs > 0) {
-      this.#logs = 0;
-      this.#lBody.length = 0;
-      this.#lAttributes.length = 0;
-      this.#lTrace.length = 0;
-    }
-    if (this.#spans > 0) {
-      this.#spans = 0;
-      this.#sTrace.length = 0;
-      this.#sId.length = 0;
-      this.#sParent.length = 0;
-      this.#sOperation.length = 0;
-      this.#sPeer.length = 0;
-    }
     if (this.#rejected.size > 0) {
       this.#rejected.clear();
       this.#rejectedRows = 0;
@@ -133,7 +88,7 @@ export class SignalSink {
 
   /** Rows read so far: an exception half way leaves them out by calling `begin` again. */
   get rows(): number {
-    return this.#points + this.#histograms + this.#logs + this.#spans;
+    return this.points.length + this.histograms.length + this.logs.length + this.spans.length;
   }
 
   /**
@@ -159,10 +114,10 @@ export class SignalSink {
   get timeRangeMs(): readonly [first: number, last: number] | undefined {
     let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const [n, times] of [
-      [this.#points, this.#pTime],
-      [this.#histograms, this.#hTime],
-      [this.#logs, this.#lTime],
-      [this.#spans, this.#sStart],
+      [this.points.length, this.points.timeMs],
+      [this.histograms.length, this.histograms.timeMs],
+      [this.logs.length, this.logs.timeMs],
+      [this.spans.length, this.spans.startMs],
     ] as const)
       for (let i = 0; i < n; i++) {
         first = Math.min(first, times[i] as number);
@@ -277,18 +232,7 @@ export class SignalSink {
   point(seriesId: number, timeMs: number, startMs: number, value: number): void {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
     if (!Number.isFinite(value)) return this.refuse("VALUE_NOT_FINITE", String(value));
-    const i = this.#points++;
-    if (i >= this.#pSeries.length) {
-      this.#pSeries = grown(this.#pSeries, i + 1);
-      this.#pTime = grown(this.#pTime, i + 1);
-      this.#pStart = grown(this.#pStart, i + 1);
-      this.#pValue = grown(this.#pValue, i + 1);
-      this.#pView = undefined;
-    }
-    this.#pSeries[i] = seriesId;
-    this.#pTime[i] = timeMs;
-    this.#pStart[i] = startMs;
-    this.#pValue[i] = value;
+    this.points.add(seriesId, timeMs, startMs, value);
   }
 
   /** A histogram: `upper` ascending, last +Infinity, as many as `counts`. */
@@ -304,136 +248,24 @@ export class SignalSink {
     if (seriesId < 0 || !this.#timeOk(timeMs)) return;
     if (!Number.isFinite(count) || count < 0) return this.refuse("VALUE_NOT_FINITE", "histogram count");
     if (upper.length !== counts.length) return this.refuse("DECODE_BAD_FIELD", "histogram bounds and counts differ");
-    const i = this.#histograms++;
-    this.#hSeries = grown(this.#hSeries, i + 1);
-    this.#hTime = grown(this.#hTime, i + 1);
-    this.#hStart = grown(this.#hStart, i + 1);
-    this.#hCount = grown(this.#hCount, i + 1);
-    this.#hSum = grown(this.#hSum, i + 1);
-    this.#hEnd = grown(this.#hEnd, i + 1);
-    this.#hSeries[i] = seriesId;
-    this.#hTime[i] = timeMs;
-    this.#hStart[i] = startMs;
-    this.#hCount[i] = count;
-    this.#hSum[i] = Number.isFinite(sum) ? sum : 0;
-    const n = upper.length;
-    this.#hUpper = grown(this.#hUpper, this.#buckets + n);
-    this.#hCounts = grown(this.#hCounts, this.#buckets + n);
-    for (let b = 0; b < n; b++) {
-      this.#hUpper[this.#buckets + b] = upper[b] as number;
-      this.#hCounts[this.#buckets + b] = counts[b] as number;
-    }
-    this.#buckets += n;
-    this.#hEnd[i] = this.#buckets;
+    this.histograms.add(seriesId, timeMs, startMs, count, Number.isFinite(sum) ? sum : 0, upper, counts);
   }
 
   log(entityId: number, timeMs: number, severity: number, body: string, attributes: Attributes, traceId: string): void {
     if (entityId < 0 || !this.#timeOk(timeMs) || !this.#fits(attributes, 1)) return;
-    const i = this.#logs++;
-    this.#lEntity = grown(this.#lEntity, i + 1);
-    this.#lTime = grown(this.#lTime, i + 1);
-    this.#lSeverity = grown(this.#lSeverity, i + 1);
-    this.#lEntity[i] = entityId;
-    this.#lTime[i] = timeMs;
-    this.#lSeverity[i] = severity;
     // A secret may stand across the cut: it is looked for a little beyond.
     const max = this.limits.maxBodyChars;
     const clean = this.redact.text(body.length > max ? body.slice(0, max + BEYOND_CUT) : body);
-    this.#lBody.push(body.length > max ? `${clean.slice(0, max)}…` : clean);
-    this.#lAttributes.push(this.redact.attributes(attributes));
-    this.#lTrace.push(traceId);
+    const cut = body.length > max ? `${clean.slice(0, max)}…` : clean;
+    this.logs.add(entityId, timeMs, severity, cut, this.redact.attributes(attributes), traceId);
   }
 
-  span(span: {
-    entityId: number;
-    startMs: number;
-    durationMs: number;
-    kind: number;
-    error: boolean;
-    traceId: string;
-    spanId: string;
-    parentId: string;
-    operation: string;
-    peer: string;
-  }): void {
+  span(span: SpanRow): void {
     if (span.entityId < 0 || !this.#timeOk(span.startMs)) return;
     if (!(span.durationMs >= 0) || !Number.isFinite(span.durationMs))
       return this.refuse("DECODE_BAD_FIELD", "span ends before it starts");
     if (span.operation.length > this.limits.maxAttributeChars) return this.refuse("LABEL_TOO_LONG", "span name");
-    const i = this.#spans++;
-    this.#sEntity = grown(this.#sEntity, i + 1);
-    this.#sStart = grown(this.#sStart, i + 1);
-    this.#sDuration = grown(this.#sDuration, i + 1);
-    this.#sKind = grown(this.#sKind, i + 1);
-    this.#sError = grown(this.#sError, i + 1);
-    this.#sEntity[i] = span.entityId;
-    this.#sStart[i] = span.startMs;
-    this.#sDuration[i] = span.durationMs;
-    this.#sKind[i] = span.kind;
-    this.#sError[i] = span.error ? 1 : 0;
-    this.#sTrace.push(span.traceId);
-    this.#sId.push(span.spanId);
-    this.#sParent.push(span.parentId);
-    this.#sOperation.push(this.#operation(span.operation));
-    this.#sPeer.push(span.peer);
-  }
-
-  /** Columns as long as they are: rows end at `length`. Valid until the next row or record. */
-  get points(): PointBatch {
-    this.#pView ??= {
-      length: 0,
-      seriesIds: this.#pSeries,
-      timeMs: this.#pTime,
-      startMs: this.#pStart,
-      value: this.#pValue,
-    };
-    this.#pView.length = this.#points;
-    return this.#pView;
-  }
-
-  get histograms(): HistogramBatch {
-    const n = this.#histograms;
-    return {
-      length: n,
-      seriesIds: this.#hSeries.subarray(0, n),
-      timeMs: this.#hTime.subarray(0, n),
-      startMs: this.#hStart.subarray(0, n),
-      count: this.#hCount.subarray(0, n),
-      sum: this.#hSum.subarray(0, n),
-      bucketEnd: this.#hEnd.subarray(0, n),
-      upper: this.#hUpper.subarray(0, this.#buckets),
-      counts: this.#hCounts.subarray(0, this.#buckets),
-    };
-  }
-
-  get logs(): LogBatch {
-    const n = this.#logs;
-    return {
-      length: n,
-      entityIds: this.#lEntity.subarray(0, n),
-      timeMs: this.#lTime.subarray(0, n),
-      severity: this.#lSeverity.subarray(0, n),
-      body: this.#lBody,
-      attributes: this.#lAttributes,
-      traceId: this.#lTrace,
-    };
-  }
-
-  get spans(): SpanBatch {
-    const n = this.#spans;
-    return {
-      length: n,
-      entityIds: this.#sEntity.subarray(0, n),
-      startMs: this.#sStart.subarray(0, n),
-      durationMs: this.#sDuration.subarray(0, n),
-      kind: this.#sKind.subarray(0, n),
-      error: this.#sError.subarray(0, n),
-      traceId: this.#sTrace,
-      spanId: this.#sId,
-      parentId: this.#sParent,
-      operation: this.#sOperation,
-      peer: this.#sPeer,
-    };
+    this.spans.add(span, this.#operation(span.operation));
   }
 }
 

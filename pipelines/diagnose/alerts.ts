@@ -2,21 +2,7 @@
  * Ranks the entities of an alert storm by how rare their alerts are in past storms: what always rings says little. No
  * raw series needed. The past is other incidents of the same system; without any, what rings at few entities counts.
  */
-
-/** Alerts of one incident, as monitoring gives them. Indexes and order carry no meaning. */
-export interface AlertCase {
-  readonly id: string;
-  readonly nodes: readonly string[];
-  readonly metrics: readonly { readonly node: string; readonly metric: string; readonly direction: string }[];
-  readonly logs: readonly { readonly node: string; readonly template: string }[];
-  /** `kind`: slow, or the error's status. A caller outside the system is "". */
-  readonly calls: readonly {
-    readonly caller: string;
-    readonly callee: string;
-    readonly operation: string;
-    readonly kind: string;
-  }[];
-}
+import type { AlertCase } from "../core/alert-case.ts";
 
 /** How often what was seen in past incidents. */
 export interface AlertHistory {

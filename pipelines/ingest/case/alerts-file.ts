@@ -1,25 +1,13 @@
 /** Alerts of many incidents: a JSON list of `{id, nodes, metric_events, log_events, trace_events}`, plain or gzip. */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
+import type { AlertCase } from "../../core/alert-case.ts";
 import { PipelineError } from "../../core/errors.ts";
-
-export interface AlertCaseFile {
-  readonly id: string;
-  readonly nodes: readonly string[];
-  readonly metrics: readonly { readonly node: string; readonly metric: string; readonly direction: string }[];
-  readonly logs: readonly { readonly node: string; readonly template: string }[];
-  readonly calls: readonly {
-    readonly caller: string;
-    readonly callee: string;
-    readonly operation: string;
-    readonly kind: string;
-  }[];
-}
 
 const LARGEST = 512 * 1024 * 1024;
 
 /** @throws PipelineError SOURCE_UNREADABLE, DECODE_BAD_JSON, DECODE_BAD_FIELD with the place in the list */
-export async function readAlerts(path: string): Promise<AlertCaseFile[]> {
+export async function readAlerts(path: string): Promise<AlertCase[]> {
   const bytes = await readFile(path).catch((cause) => {
     throw new PipelineError("SOURCE_UNREADABLE", path, { detail: (cause as Error).message, cause });
   });
@@ -34,7 +22,7 @@ export async function readAlerts(path: string): Promise<AlertCaseFile[]> {
   return json.map((c: unknown, i) => caseOf(c, `${path}, [${i}]`));
 }
 
-function caseOf(json: unknown, where: string): AlertCaseFile {
+function caseOf(json: unknown, where: string): AlertCase {
   const c = (json ?? {}) as Record<string, unknown>;
   const bad = (detail: string) => new PipelineError("DECODE_BAD_FIELD", where, { detail });
   if (typeof c.id !== "string" || c.id === "") throw bad("`id` is not a name");

@@ -1,6 +1,7 @@
 /** Alert storms of a file, each ranked against all the others of it. */
+import type { AlertCase } from "../../core/alert-case.ts";
 import { alertHistory, type RankedNode, rankAlerts } from "../../diagnose/alerts.ts";
-import { type AlertCaseFile, readAlerts } from "../../ingest/case/alerts-file.ts";
+import { readAlerts } from "../../ingest/case/alerts-file.ts";
 
 export interface AlertAnswer {
   readonly services: readonly RankedNode[];
@@ -9,7 +10,7 @@ export interface AlertAnswer {
 /** By id. Rarity is learned from the other incidents of the file and from those of `past`, never from the one at hand. */
 export async function diagnoseAlerts(path: string, past: readonly string[] = []): Promise<Record<string, AlertAnswer>> {
   const cases = await readAlerts(path);
-  const earlier: AlertCaseFile[] = [];
+  const earlier: AlertCase[] = [];
   for (const p of past) earlier.push(...(await readAlerts(p)));
   const history = alertHistory([...cases, ...earlier]);
   const round = (v: number) => Math.round(v * 1e4) / 1e4;
