@@ -50,4 +50,6 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// Whoever reads us has had enough, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 process.exitCode = await main(process.argv);

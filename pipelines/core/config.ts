@@ -93,6 +93,9 @@ const shape = z.strictObject({
       window: duration.default(10_000),
       lateness: duration.default(10_000),
       forget: duration.default(600_000).describe("A silent entity is forgotten after this."),
+      idle: duration
+        .optional()
+        .describe("On Kafka: a partition silent for this long holds nobody up, its event time goes on; a window."),
     })
     .prefault({}),
   limits: z

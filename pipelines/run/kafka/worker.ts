@@ -135,7 +135,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
         clock,
         commitMs: config.commit,
         stateMs: runtime.state,
-        tickMs: stage === told ? config.windows.window : 0,
+        tickMs: stage === told ? (config.windows.idle ?? config.windows.window) : 0,
         sessionMs: runtime.session,
         onOffsetLost: runtime.onOffsetLost,
         aside: (record) => record.headers[HEADERS.format] === SELF_FORMAT,

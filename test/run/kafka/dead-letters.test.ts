@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Admin } from "kafkajs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../pipelines/core/clock.ts";
@@ -28,6 +29,19 @@ async function until<T>(what: string, probe: () => Promise<T | undefined>): Prom
   throw new Error(`${what}: not within 30 s`);
 }
 
+/** Whether the group has taken in all that was in its topics when this was asked. */
+async function hasReadAll(admin: Admin, groupId: string): Promise<boolean> {
+  const ends = new Map<string, number>();
+  const read = await admin.fetchOffsets({ groupId });
+  for (const { topic } of read)
+    for (const { partition, high } of await admin.fetchTopicOffsets(topic))
+      ends.set(`${topic}/${partition}`, Number(high));
+  const now = await admin.fetchOffsets({ groupId });
+  return now.every(({ topic, partitions }) =>
+    partitions.every(({ partition, offset }) => Number(offset) >= (ends.get(`${topic}/${partition}`) ?? 0)),
+  );
+}
+
 describe.skipIf(skipWithoutBroker())("dead letters on Kafka", () => {
   let broker: Broker;
   beforeAll(async () => {
@@ -48,7 +62,6 @@ describe.skipIf(skipWithoutBroker())("dead letters on Kafka", () => {
       const admin = kafkaClient(connection).admin();
       await admin.connect();
       await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
-      await admin.disconnect();
       const garbage = Buffer.from("{never closed");
       const mixed = Buffer.from(SERVICES.map((s) => row(s, ARRIVED + 1e9, 1)).join("\n"));
       await transport.produce(topic, [
@@ -103,6 +116,11 @@ commit: 200ms
 
         // Each comes again, is as bad as before, and no row of it is counted by another task as well.
         const names = { out: `${topic}.dead-letters` };
+        for (const group of partitions === 2 ? ["route", "features"] : ["features"])
+          await until(
+            `${group} has read them`,
+            async () => (await hasReadAll(admin, `${topic}.${group}`)) || undefined,
+          );
         const written = await until("they are refused again", async () => {
           const reader = await transport.reader([names.out]);
           const out: DeadLetter[] = [];
@@ -114,7 +132,6 @@ commit: 200ms
           await reader.close();
           return rowsIn(out) >= 2 * (SERVICES.length + 1) ? out : undefined;
         });
-        await sleep(1000);
         expect(rowsIn(written)).toBe(2 * (SERVICES.length + 1));
         expect(written.map((l) => l.ingestTimeMs).sort()).toEqual([...all, ...all].map((l) => l.ingestTimeMs).sort());
         // Routed, it keeps its name, and so its key; read as it came, it has a new place in the topic.
@@ -123,6 +140,7 @@ commit: 200ms
         );
       } finally {
         await running.stop();
+        await admin.disconnect();
         await transport.close();
         rmSync(dataDir, { recursive: true });
       }
