@@ -53,3 +53,5 @@ async function main(argv: readonly string[]): Promise<number> {
 // Whoever reads us has had enough, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 process.exitCode = await main(process.argv);
+// All is done and written: a connection that is still open must not keep a service from ending.
+setTimeout(() => process.exit(), 5000).unref();

@@ -113,6 +113,7 @@ export class Seat {
         } catch (cause) {
           const error = failed(`${this.#options.groupId}/${this.partition}`, cause);
           await this.#drop();
+          if (this.#over(epoch)) return;
           this.#failures += 1;
           if (!error.retriable || this.#failures >= MAX_FAILURES) throw error;
           this.#options.onEvent({ kind: "retrying", task: this.partition, during: "opening", error });
@@ -136,7 +137,15 @@ export class Seat {
     this.#writer = undefined;
     await before?.close();
     const id = `${groupId}-${this.partition}`;
-    this.#writer = await inTime.execute(() => transport.writer(id, { timeoutMs: Math.max(10_000, sessionMs) }));
+    const opened = transport.writer(id, { timeoutMs: Math.max(10_000, sessionMs) });
+    try {
+      this.#writer = await inTime.execute(() => opened);
+    } catch (error) {
+      // One that comes too late would hold its connection, and with it the process, for ever.
+      opened.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
+    if (this.#closed) await this.#drop();
     if (over()) return undefined;
     const reader = await this.#options.reader();
     if (this.#task && this.#progress) {

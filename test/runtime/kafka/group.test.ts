@@ -99,6 +99,36 @@ describe.skipIf(skipWithoutBroker())("a group in trouble", () => {
     await admin.deleteTopicRecords({ topic: "input", partitions: [{ partition: 0, offset }] });
   };
 
+  it("closes each writer that it opened, also one that was on its way when it left", async () => {
+    own = await site();
+    let [opened, closed] = [0, 0];
+    let arrive = () => {};
+    const asked = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const writer: typeof own.transport.writer = async (...args) => {
+      arrive();
+      await gate;
+      const made = await own.transport.writer(...args);
+      opened += 1;
+      const close = async () => {
+        closed += 1;
+        await made.close();
+      };
+      return { ...made, close };
+    };
+    const { stop } = await own.group({ transport: { ...own.transport, writer } });
+    await asked;
+    await stop();
+    go();
+    await expect.poll(() => opened, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => closed, { timeout: 5000 }).toBe(1);
+  });
+
   it("fences whoever had the task before, before it looks at what is committed", async () => {
     own = await site();
     const zombie = own.kafka.producer({ transactionalId: "counting-0", idempotent: true, maxInFlightRequests: 1 });
