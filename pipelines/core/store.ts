@@ -20,6 +20,18 @@ export interface StoredRecord extends OutputRecord {
   readonly seq: number;
 }
 
+export interface LatestOptions {
+  readonly key?: string;
+  readonly limit?: number;
+  readonly afterSeq?: number;
+  readonly beforeSeq?: number;
+  readonly oldestFirst?: boolean;
+  /** Incidents that are not resolved; found as fast among a million as among ten. */
+  readonly open?: boolean;
+  /** Actions of this incident, found in the same way. */
+  readonly incidentId?: string;
+}
+
 /** The operational store: atomic commits, the topics' records, and the latest record of each key. */
 export interface Store {
   commit(commit: Commit): Promise<void>;
@@ -31,10 +43,7 @@ export interface Store {
    * Newest record of every key (compacted view), newest first or oldest first; `key` asks for one. Page on from the `seq`
    * of the last: a record that comes meanwhile takes its key's place at the end.
    */
-  latest(
-    topic: Topic,
-    options?: { key?: string; limit?: number; afterSeq?: number; beforeSeq?: number; oldestFirst?: boolean },
-  ): Promise<StoredRecord[]>;
+  latest(topic: Topic, options?: LatestOptions): Promise<StoredRecord[]>;
   /** Append-only audit of what people and the executor did, together or not at all; `hash` chains each entry to the one before. */
   audit(...entries: { planId: string; timeMs: number; event: string; detail: string }[]): Promise<void>;
   /** `planIds` asks for entries about these alone: then the chain can't be checked. */

@@ -33,6 +33,14 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { id: 2, statements: ["CREATE INDEX audit_plan ON audit (plan_id)"] },
+  {
+    id: 3,
+    statements: [
+      // Records are canonical JSON: within a string the quotes would be escaped, and no other part has a `state`.
+      `CREATE INDEX latest_open ON latest (seq) WHERE topic = 'incidents' AND position('"state":"resolved"' in value) = 0`,
+      "CREATE INDEX latest_incident ON latest ((value::json -> 'plan' ->> 'incidentId'), seq) WHERE topic = 'actions'",
+    ],
+  },
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { PipelineError } from "../../core/errors.ts";
 import type { Topic } from "../../core/records.ts";
-import type { Commit, OutputRecord, Store, StoredRecord } from "../../core/store.ts";
+import type { Commit, LatestOptions, OutputRecord, Store, StoredRecord } from "../../core/store.ts";
 import type { AuditEntry } from "./audit.ts";
 import { AUDIT_ROOT, auditHash } from "./audit.ts";
 import type { Sql, SqlDatabase } from "./migrations.ts";
@@ -68,18 +68,7 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
         afterSeq,
         limit ?? null,
       ]),
-    latest: (topic, { key, limit, afterSeq = 0, beforeSeq = Number.MAX_SAFE_INTEGER, oldestFirst = false } = {}) =>
-      key === undefined
-        ? select(
-            `SELECT seq, topic, key, value FROM latest WHERE topic = $1 AND seq > $2 AND seq < $3
-             ORDER BY seq ${oldestFirst ? "ASC" : "DESC"} LIMIT $4`,
-            [topic, afterSeq, beforeSeq, limit ?? null],
-          )
-        : select("SELECT seq, topic, key, value FROM latest WHERE topic = $1 AND key = $2 LIMIT $3", [
-            topic,
-            key,
-            limit ?? null,
-          ]),
+    latest: (topic, latest = {}) => select(...latestQuery(topic, latest)),
     audit: (...entries) =>
       guarded(() =>
         database.transaction(async (sql) => {
@@ -103,6 +92,26 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
       return closing;
     },
   };
+}
+
+/** Text and parameters; the conditions are written as those of the indexes. */
+function latestQuery(topic: Topic, options: LatestOptions): [text: string, parameters: unknown[]] {
+  const { key, limit, afterSeq = 0, beforeSeq = Number.MAX_SAFE_INTEGER, oldestFirst = false } = options;
+  const parameters: unknown[] = [limit ?? null];
+  const put = (value: unknown) => `$${parameters.push(value)}`;
+  const where: string[] = [];
+  if (options.open === true) where.push("topic = 'incidents'", `position('"state":"resolved"' in value) = 0`);
+  if (options.incidentId !== undefined)
+    where.push("topic = 'actions'", `(value::json -> 'plan' ->> 'incidentId') = ${put(options.incidentId)}`);
+  if (where.length === 0) where.push(`topic = ${put(topic)}`);
+  if (key !== undefined) where.push(`key = ${put(key)}`);
+  else where.push(`seq > ${put(afterSeq)}`, `seq < ${put(beforeSeq)}`);
+  // One of a key needs no order: asking for it would have the planner walk the others.
+  const order = key === undefined ? `ORDER BY seq ${oldestFirst ? "ASC" : "DESC"}` : "";
+  return [
+    `SELECT seq, topic, key, value FROM latest WHERE ${where.join(" AND ")} ${order} LIMIT $1`,
+    parameters,
+  ];
 }
 
 async function writeCommit(sql: Sql, commit: Commit): Promise<void> {
