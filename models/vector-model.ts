@@ -3,7 +3,7 @@
 import type { InputOptions } from "./linear/inputs.ts";
 import type { KMeansOptions } from "./linear/k-means.ts";
 import type { PcaOptions } from "./linear/pca.ts";
-import type { Teaching, VectorModel, VectorModelKind } from "./linear/vector.ts";
+import type { Teachable, Teaching, Tuning, VectorModel, VectorModelKind } from "./linear/vector.ts";
 import type { AutoencoderOptions } from "./neural/autoencoder.ts";
 import type { SequenceOptions } from "./neural/sequence-model.ts";
 import type { OneClassOptions } from "./svm/one-class.ts";
@@ -13,12 +13,26 @@ import type { HalfSpaceTreesOptions } from "./trees/half-space-trees.ts";
 import type { IsolationForestOptions } from "./trees/isolation-forest.ts";
 import type { RandomForestOptions } from "./trees/random-forest.ts";
 
-export type { Labels, Teaching, VectorModel, VectorModelKind, VectorState } from "./linear/vector.ts";
+export type {
+  Labels,
+  Teachable,
+  Teaching,
+  Tuning,
+  VectorModel,
+  VectorModelKind,
+  VectorState,
+} from "./linear/vector.ts";
 
-/** Loads a kind when it is first used: the name of a neural model must not cost the import of tfjs. */
-function late<O>(learns: Teaching, load: () => Promise<VectorModelKind<O, VectorModel>>): VectorModelKind<O> {
+/** A kind whose file is loaded when it is first used: the name of a neural model must not cost the import of tfjs. */
+export interface RegisteredKind<Options> extends Teachable<Options> {
+  /** As the kind's own file declares it. */
+  tuning(): Promise<Tuning<Options>>;
+}
+
+function late<O>(learns: Teaching, load: () => Promise<VectorModelKind<O, VectorModel>>): RegisteredKind<O> {
   return {
     learns,
+    tuning: async () => (await load()).tuning,
     fit: async (rows, dims, options, labels) => (await load()).fit(rows, dims, options, labels),
     load: async (state) => (await load()).load(state),
   };
@@ -50,6 +64,6 @@ export const vectorModels = {
     async () => (await import("./neural/gru-autoencoder.ts")).gruAutoencoder,
   ),
   forecaster: late<SequenceOptions>("quiet", async () => (await import("./neural/forecaster.ts")).forecaster),
-} satisfies Record<string, VectorModelKind<never>>;
+} satisfies Record<string, Teachable<never> & { tuning(): Promise<Tuning<unknown>> }>;
 
 export type VectorModelName = keyof typeof vectorModels;

@@ -2,6 +2,7 @@ import type { VectorModel, VectorState } from "../linear/vector.ts";
 import type { RowScores, StreamModel } from "../stream/stream-model.ts";
 import { embed, noPast } from "./embed.ts";
 import { energyJudge } from "./energy-judge.ts";
+import { probabilityJudge } from "./probability-judge.ts";
 
 export interface VectorRowState {
   readonly kind: "vector";
@@ -9,6 +10,7 @@ export interface VectorRowState {
   readonly dims: number;
   readonly lags: number;
   readonly smoothing: number;
+  readonly probability?: boolean;
   readonly model: VectorState;
   readonly values: Readonly<Record<"base" | "context" | "judge" | "past" | "smooth", readonly number[]>>;
 }
@@ -19,6 +21,8 @@ export interface VectorRowOptions {
   readonly lags: number;
   /** Rows over which its score is averaged. */
   readonly smoothing: number;
+  /** Its score is the probability of an incident, as that of models of labelled rows: it needs no other scale. */
+  readonly probability?: boolean;
 }
 
 /** Quantile of the fitted rows' scores that is E = 1: of the mean, a few wild rows would be most. */
@@ -37,7 +41,7 @@ const EXPLAIN_FROM = 0.6;
  */
 export function vectorRowModel(
   model: VectorModel,
-  { dims, lags, smoothing }: VectorRowOptions,
+  { dims, lags, smoothing, probability = false }: VectorRowOptions,
   state?: VectorRowState,
 ): StreamModel<VectorRowState> {
   const name = "vector";
@@ -49,7 +53,7 @@ export function vectorRowModel(
   /** Rows before a row that a model of sequences rests on. */
   const context = (model as { context?: number }).context ?? 0;
   const width = dims * lags;
-  const judge = energyJudge();
+  const judge = probability ? probabilityJudge() : energyJudge();
   let before = new Float64Array(0);
   let past = noPast(dims, lags);
   /** Mean of the last scores, its weight. */
@@ -83,6 +87,7 @@ export function vectorRowModel(
     smooth[1]! += (1 - smooth[1]!) / smoothing;
     return smooth[0]! / smooth[1]!;
   };
+  const judged = (e: number) => (probability ? e : Math.log(Math.max(e, LEAST) / base));
   const rowsIn = (timesMs: Float64Array, rows: Float64Array) => {
     if (rows.length !== timesMs.length * dims)
       throw new RangeError(`${name}: ${rows.length} values are not ${timesMs.length} rows of ${dims}`);
@@ -96,7 +101,7 @@ export function vectorRowModel(
       const { wide, raw, offset } = scored(rows.subarray(from * dims, to * dims));
       for (let i = from; i < to; i++) {
         const e = averaged(raw[i - from]!);
-        judge.step(timesMs[i]!, Math.log(Math.max(e, LEAST) / base), out, i);
+        judge.step(timesMs[i]!, judged(e), out, i);
         if (out.expected) out.expected[i] = Number.NaN;
         if (out.scale) out.scale[i] = Number.NaN;
         if (!out.column) continue;
@@ -114,6 +119,7 @@ export function vectorRowModel(
     dims,
     lags,
     smoothing,
+    ...(probability ? { probability } : {}),
     model: model.save(),
     values: {
       base: [base],
@@ -138,7 +144,7 @@ export function vectorRowModel(
       }
       const sorted = Float64Array.from(energies).sort();
       base = Math.max(sorted[Math.floor(BASE_QUANTILE * (sorted.length - 1))] ?? 1, LEAST_BASE);
-      judge.teach(Float64Array.from(energies, (e) => Math.log(Math.max(e, LEAST) / base)));
+      judge.teach(Float64Array.from(energies, judged));
       // the next row need not follow on the last of these
       past.fill(Number.NaN);
       smooth.fill(0);

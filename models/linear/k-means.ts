@@ -26,6 +26,7 @@ const name = "k-means";
  */
 export const kMeans: VectorModelKind<KMeansOptions> = {
   learns: "quiet",
+  tuning: { cost: "quick", grid: [{ clusters: 3 }, { clusters: 24 }] },
   async fit(rows, dims, { clusters = 8, starts = 4, iterations = 100, seed = 1, ...rest } = {}) {
     for (const [key, value] of Object.entries({ clusters, starts, iterations })) atLeast(name, key, value, 1);
     const inputs = fitInputs(name, rows, dims, rest);

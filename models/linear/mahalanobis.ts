@@ -18,6 +18,7 @@ const name = "mahalanobis";
  */
 export const mahalanobis: VectorModelKind<InputOptions> = {
   learns: "quiet",
+  tuning: { cost: "quick", grid: [] },
   async fit(rows, dims, options = {}) {
     const inputs = fitInputs(name, rows, dims, options);
     const seen = moments(trainingRows(name, inputs, rows), dims);

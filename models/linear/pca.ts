@@ -34,6 +34,7 @@ const name = "pca";
  */
 export const pca: VectorModelKind<PcaOptions, PcaModel> = {
   learns: "quiet",
+  tuning: { cost: "quick", grid: [{ explained: 0.8 }, { explained: 0.97 }] },
   async fit(rows, dims, { explained = 0.9, deviate = 3, ...rest } = {}) {
     if (!(explained > 0 && explained <= 1))
       throw new RangeError(`${name}: explained is ${explained}; give a share in (0, 1]`);

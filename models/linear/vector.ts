@@ -48,7 +48,20 @@ export type Teaching = "quiet" | "labels";
 /** One a row: 1 in an incident, 0 quiet. */
 export type Labels = ArrayLike<number>;
 
-export interface VectorModelKind<Options, Model extends VectorModel = VectorModel> {
+/** How training searches for a kind's options: declared beside the model, so that a kind is one file. */
+export interface Tuning<Options> {
+  /** What one fit takes: below a second, seconds, or more for some thousand rows. Quick kinds are tried first. */
+  readonly cost: "quick" | "moderate" | "slow";
+  /** Options tried besides the defaults, the most promising first; plain numbers and strings. */
+  readonly grid: readonly Options[];
+}
+
+export interface VectorModelKind<Options, Model extends VectorModel = VectorModel> extends Teachable<Options, Model> {
+  readonly tuning: Tuning<Options>;
+}
+
+/** What can be fitted and loaded. */
+export interface Teachable<Options, Model extends VectorModel = VectorModel> {
   readonly learns: Teaching;
   /**
    * Learns from rows in order of time: quiet ones, or labelled ones where `learns` says so (others take no labels).

@@ -50,6 +50,7 @@ const CODE_SHARE = 0.9;
  */
 export const autoencoder: VectorModelKind<AutoencoderOptions, Autoencoder> = {
   learns: "quiet",
+  tuning: { cost: "slow", grid: [{ hidden: 16 }] },
   async fit(rows, dims, options = {}) {
     const { seed = 1, epochs = 150, patience = 12, batchRows = 64, learningRate = 0.01, heldOut = 0.2 } = options;
     for (const [key, value] of Object.entries({ epochs, patience, batchRows })) whole(key, value);

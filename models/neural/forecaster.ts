@@ -20,6 +20,7 @@ const name = "forecaster";
  */
 export const forecaster: VectorModelKind<SequenceOptions, SequenceModel> = {
   learns: "quiet",
+  tuning: { cost: "slow", grid: [{ steps: 24 }] },
   fit: (rows, dims, options = {}) => fitSequence(name, rows, dims, options, network),
   load: (state) => loadSequence(name, state, network),
 };

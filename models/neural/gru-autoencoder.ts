@@ -24,6 +24,7 @@ const codeUnits = (dims: number) => Math.max(1, Math.ceil(dims / 2));
  */
 export const gruAutoencoder: VectorModelKind<SequenceOptions, SequenceModel> = {
   learns: "quiet",
+  tuning: { cost: "slow", grid: [] },
   fit: (rows, dims, options = {}) => fitSequence(name, rows, dims, options, network),
   load: (state) => loadSequence(name, state, network),
 };

@@ -29,6 +29,7 @@ const name = "one-class-svm";
  */
 export const oneClassSvm: VectorModelKind<OneClassOptions> = {
   learns: "quiet",
+  tuning: { cost: "moderate", grid: [{ nu: 0.01 }] },
   async fit(rows, dims, { nu = 0.1, gamma = "scale", seed = 1, maxRows = 4000, ...rest } = {}) {
     if (!(nu > 0 && nu < 1)) throw new RangeError(`${name}: nu is ${nu}; give a share in (0, 1)`);
     if (gamma !== "scale" && !(gamma > 0))

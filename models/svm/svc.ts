@@ -30,6 +30,7 @@ const FOLDS = 5;
  */
 export const svc: VectorModelKind<SvcOptions> = {
   learns: "labels",
+  tuning: { cost: "moderate", grid: [{ cost: 10 }, { cost: 0.1 }] },
   async fit(rows, dims, { cost = 1, gamma = "scale", seed = 1, maxRows = 4000, ...rest } = {}, labels) {
     if (!(cost > 0)) throw new RangeError(`${name}: cost is ${cost}; give a number > 0`);
     if (gamma !== "scale" && !(gamma > 0))

@@ -23,6 +23,7 @@ const name = "decision-tree";
  */
 export const decisionTree: VectorModelKind<TreeOptions> = {
   learns: "labels",
+  tuning: { cost: "quick", grid: [{ depth: 4 }, { leafRows: 20 }] },
   async fit(rows, dims, { depth = 8, leafRows = 5, maxRows = 50_000, ...rest } = {}, labels) {
     for (const [key, value] of Object.entries({ depth, leafRows })) atLeast(name, key, value, 1);
     const data = labelledRows(name, rows, dims, labels, { maxRows, ...rest });

@@ -26,6 +26,7 @@ const LEAST_SHARE = 0.1;
  */
 export const halfSpaceTrees: VectorModelKind<HalfSpaceTreesOptions> = {
   learns: "quiet",
+  tuning: { cost: "quick", grid: [{ height: 12 }] },
   async fit(rows, dims, { trees = 25, height = 8, windowRows, seed = 1, ...rest } = {}) {
     for (const [key, value, most] of [
       ["trees", trees, 1000],

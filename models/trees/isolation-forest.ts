@@ -25,6 +25,7 @@ const name = "isolation-forest";
  */
 export const isolationForest: VectorModelKind<IsolationForestOptions> = {
   learns: "quiet",
+  tuning: { cost: "quick", grid: [{ sampleRows: 1024 }] },
   async fit(rows, dims, { trees = 100, sampleRows = 256, seed = 1, ...rest } = {}) {
     atLeast(name, "trees", trees, 1);
     atLeast(name, "sampleRows", sampleRows, 2);

@@ -29,6 +29,7 @@ const name = "random-forest";
  */
 export const randomForest: VectorModelKind<RandomForestOptions> = {
   learns: "labels",
+  tuning: { cost: "moderate", grid: [{ leafRows: 5 }, { depth: 6 }] },
   async fit(rows, dims, options = {}, labels) {
     const { trees = 100, depth = 24, leafRows = 1, seed = 1, maxRows = 10_000, tried, ...rest } = options;
     for (const [key, value] of Object.entries({ trees, depth, leafRows, tried: tried ?? 1 }))

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { plural } from "../core/format.ts";
+import { formatDuration, plural } from "../core/format.ts";
 import { trainFiles } from "../run/learn/train.ts";
 import { duration, whole } from "./arguments.ts";
 
@@ -15,6 +15,7 @@ interface Options {
   readonly seed: number;
   readonly budget: number;
   readonly trials?: number;
+  readonly kinds?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function trainCommand(): Command {
     .option("--data-dir <dir>", "where the registry and finished trials are", ".faultwright")
     .option("--seed <n>", "the same seed, data and trials give the same bytes", whole, 1)
     .option("--budget <time>", "for the search among models: 90s, 10m, 2h", duration, 60_000)
+    .option("--kinds <names>", "only these kinds of model, such as random-forest,svc; the best of them is chosen", list)
     .option("--trials <n>", "try the first n candidates only", whole)
     .option("--json", "print the version's manifest")
     .addHelpText(
@@ -53,10 +55,10 @@ async function run(options: Options): Promise<void> {
     mostTrials: trials,
     now: () => systemClock.nowMs(),
     say,
-    progress: (done, of, trial) => {
-      const value = trial.units.length > 0 ? trial.units.reduce((a, b) => a + b, 0) / trial.units.length : Number.NaN;
-      const text = `${bar(done, of)} ${done}/${of} ${trial.id} ${trial.error ?? value.toFixed(3)}`;
-      if (tty) process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 100) - 1)}`);
+    progress: ({ done, of, trial, elapsedMs, budgetMs }) => {
+      if (!tty) return;
+      const text = `${bar(done, of)} ${Math.floor(done)}/${of} ${formatDuration(Math.min(elapsedMs, budgetMs))} of ${formatDuration(budgetMs)}  ${trial.id} ${resultOf(trial)}`;
+      process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 100) - 1)}`);
     },
   });
   if (tty) process.stderr.write("\r\x1b[2K");
@@ -72,6 +74,17 @@ async function run(options: Options): Promise<void> {
       `${chosen.why}\n${plural(made.length, "candidate")} tried${validation.complete ? "" : " (not all)"}; ${validation.method}; in ${dir}\n`,
   );
 }
+
+function resultOf({ units, error }: { readonly units: readonly (number | null)[]; readonly error?: string }): string {
+  const known = units.filter((v) => v !== null);
+  return known.length > 0 ? (known.reduce((a, b) => a + b, 0) / known.length).toFixed(3) : (error ?? "");
+}
+
+const list = (text: string) =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 
 const bar = (done: number, of: number) => {
   const filled = Math.round((20 * done) / Math.max(1, of));

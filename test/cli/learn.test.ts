@@ -1,9 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { backtest } from "../../pipelines/run/learn/backtest.ts";
 import { readHistory } from "../../pipelines/run/learn/read-history.ts";
 import { readIncidents } from "../../pipelines/run/learn/read-incidents.ts";
@@ -98,6 +99,7 @@ describe("train, models, score and backtest from the command line", () => {
   it.each([
     ["train on nothing", ["train", "--input", "/none"], 2],
     ["an unknown model", ["backtest", "--input", "test", "--model", "none@1"], 2],
+    ["a kind of model that there is not", ["train", "--input", "test", "--kinds", "pca,xgboost"], 2],
     ["a bad name", ["train", "--input", "test", "--name", "../x"], 2],
     ["promote to nowhere", ["models", "promote", "m", "--to", "prod"], 2],
   ])("%s ends with its code", (_, args, code) => {
@@ -108,6 +110,36 @@ describe("train, models, score and backtest from the command line", () => {
 });
 
 describe("trained versions", () => {
+  it("are those of an undisturbed search after kill -9 in the middle of trials", async () => {
+    const args = (data: string, out: string) => [
+      ...["train", "--input", at("in"), "--incidents", at("incidents.csv"), "--kinds", "statistics,pca,decision-tree"],
+      ...["--trials", "8", "--budget", "10m", "--data-dir", at(data), "--out", at(out)],
+    ];
+    const lines = () => {
+      const [file] = existsSync(at("killed/trials")) ? readdirSync(at("killed/trials")) : [];
+      return file ? readFileSync(at(`killed/trials/${file}`), "utf8").split("\n").length - 1 : 0;
+    };
+    for (const least of [2, 9]) {
+      const child = spawn(process.execPath, ["--import", "tsx", "pipelines/cli/main.ts", ...args("killed", "never")], {
+        cwd: root,
+        stdio: "ignore",
+      });
+      const ended = once(child, "exit");
+      await vi.waitUntil(() => lines() >= least || child.exitCode !== null, { timeout: 60_000, interval: 5 });
+      child.kill("SIGKILL");
+      await ended;
+      expect(child.signalCode).toBe("SIGKILL");
+    }
+    expect(existsSync(at("never"))).toBe(false);
+    const before = lines();
+    expect(cli(...args("killed", "resumed")).status).toBe(0);
+    // 8 trials of 3 + 3 parts, each a line: what was made before was not made again
+    expect([before >= 9, lines()]).toEqual([true, 48]);
+    expect(cli(...args("whole", "whole-out")).status).toBe(0);
+    for (const file of ["manifest.json", "state.json", "state.bin"])
+      expect(readFileSync(at(`resumed/${file}`)).equals(readFileSync(at(`whole-out/${file}`)))).toBe(true);
+  }, 120_000);
+
   it("are the same bytes for the same seed", async () => {
     const one = await trainFiles({ ...common(), input: at("in/web.csv"), out: at("v1"), dataDir: at("d1") });
     await trainFiles({ ...common(), input: at("in/web.csv"), out: at("v2"), dataDir: at("d2") });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Labels, VectorModel, VectorModelKind } from "../../models/vector-model.ts";
+import type { Labels, Teachable, VectorModel } from "../../models/vector-model.ts";
 import { normal } from "../models/noise.ts";
 
 const DIMS = 8;
@@ -69,7 +69,7 @@ interface Lesson {
 const joined = (...parts: readonly Float64Array[]) => Float64Array.from(parts.flatMap((p) => [...p]));
 
 /** The laws every kind of `VectorModel` keeps; `options` only save time. */
-export function checkVectorModel(name: string, kind: VectorModelKind<never>, sight: Sight, options = {}): void {
+export function checkVectorModel(name: string, kind: Teachable<never>, sight: Sight, options = {}): void {
   const correlation = sight === "relations";
   /** Dimensions that move when a level is far off. */
   const moving = (d: number, dims = DIMS) => (sight === "several levels" ? d < 0.75 * dims : d === 2);

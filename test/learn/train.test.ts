@@ -10,7 +10,7 @@ import { search, type Trial } from "../../pipelines/learn/train/search.ts";
 import { train } from "../../pipelines/learn/train/train.ts";
 import { history } from "./data.ts";
 
-const quick = candidatesFor(3, true).filter((c) => c.kind === "stream" || /^(pca|mahalanobis)\(/.test(c.id));
+const quick = (await candidatesFor(3, true)).filter((c) => c.kind === "stream" || /^(pca|mahalanobis)\(/.test(c.id));
 const searching = (entities = [history()], more = {}) => ({
   entities,
   seed: 1,
@@ -125,25 +125,26 @@ describe("search and train", () => {
   });
 
   it("goes on where it was stopped, with the same outcome", async () => {
-    const kept = new Map<string, Trial>();
-    let put = 0;
-    const journal = {
-      get: (id: string) => kept.get(id),
-      put: async (t: Trial) => {
-        if (++put > 2) throw new Error("killed");
-        kept.set(t.id, JSON.parse(JSON.stringify(t)));
-      },
-    };
-    await expect(search(searching(undefined, { journal }))).rejects.toThrow("killed");
-    expect(kept.size).toBe(2);
-    const asked: string[] = [];
-    const again = await search(
-      searching(undefined, {
-        journal: { get: (id: string) => kept.get(id), put: async (t: Trial) => void asked.push(t.id) },
-      }),
-    );
-    expect(again).toEqual(await search(searching()));
-    expect(asked.length).toBe(4);
+    const whole = await search(searching());
+    const units = whole.trials[0]!.units;
+    expect(units).toBe(3);
+    // one part of statistics, all of it, then in the middle of the second and the third
+    for (const steps of [1, units, units + 1, 2 * units + 2]) {
+      const kept = new Map<string, Trial>();
+      let put = 0;
+      const killed = {
+        get: (id: string) => kept.get(id),
+        put: async (t: Trial) => {
+          if (put++ === steps) throw new Error("killed");
+          kept.set(t.id, JSON.parse(JSON.stringify(t)));
+        },
+      };
+      await expect(search(searching(undefined, { journal: killed }))).rejects.toThrow("killed");
+      let more = 0;
+      const journal = { get: killed.get, put: async () => void more++ };
+      expect(await search(searching(undefined, { journal }))).toEqual(whole);
+      expect(more).toBe(4 * units - steps);
+    }
   });
 
   it("learns without incidents from injected faults", async () => {

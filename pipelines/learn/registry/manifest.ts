@@ -61,6 +61,10 @@ export interface TrialResult {
   /** Mean of the measure over entities and folds, null where none could be judged. */
   readonly mean: number | null;
   readonly standardError: number | null;
+  /** Mean difference to statistics over the same entities and folds; null where none could be judged. */
+  readonly gain: number | null;
+  /** Entities and folds that it was judged on. */
   readonly units: number;
+  /** Why it was not judged on the others. */
   readonly error?: string;
 }

@@ -1,68 +1,62 @@
 /** What training chooses from. */
-import { vectorModels } from "../../../models/vector-model.ts";
+import { type Tuning, type VectorModelName, vectorModels } from "../../../models/vector-model.ts";
 
 export type Candidate =
   | { readonly kind: "stream"; readonly id: string }
   | {
       readonly kind: "vector";
       readonly id: string;
-      readonly model: string;
+      readonly model: VectorModelName;
       readonly options: Readonly<Record<string, number | string>>;
       readonly lags: number;
       readonly smoothing: number;
     }
   | { readonly kind: "blend"; readonly id: string; readonly parts: readonly Candidate[] };
 
+/** What a user may ask for by name. */
+export type CandidateKind = VectorModelName | "statistics";
+export const CANDIDATE_KINDS: readonly CandidateKind[] = [
+  "statistics",
+  ...(Object.keys(vectorModels) as VectorModelName[]),
+];
+
 export type VectorCandidate = Extract<Candidate, { kind: "vector" }>;
 
-/** Parameters tried of a kind besides its defaults; a kind without an entry is tried with these alone. */
-const GRIDS: Readonly<Record<string, readonly Readonly<Record<string, number | string>>[]>> = {
-  pca: [{}, { explained: 0.8 }, { explained: 0.97 }],
-  svc: [{}, { cost: 10 }],
-  oneClassSvm: [{}, { nu: 0.01 }],
-  randomForest: [{}, { depth: 6 }],
-};
-/** Kinds that take long come last: what the budget cuts off. */
-const SLOW = /autoencoder|recurrent|lstm|gru|forecast|svm|svc/i;
 /** Values side by side at most. */
 const MOST_WIDTH = 128;
 const SMOOTHINGS = [1, 10] as const;
-
-export interface KindOfVector {
-  readonly learns?: "quiet" | "labels";
-}
+const COSTS: Readonly<Record<Tuning<unknown>["cost"], number>> = { quick: 0, moderate: 1, slow: 2 };
 
 /** Whether a kind is taught with labels. */
-export const learnsLabels = (name: string): boolean =>
-  ((vectorModels as Record<string, unknown>)[name] as KindOfVector).learns === "labels";
+export const learnsLabels = (name: VectorModelName): boolean => vectorModels[name].learns === "labels";
 
 /**
- * The statistical scorer first, then every registered vector model, quick ones first, in an order that depends on nothing
- * else: a search that is cut off is the beginning of the whole one. `labelled`: there are incidents to learn from.
+ * The statistical scorer first, then every registered vector model with its defaults and its own grid. What takes longer
+ * and what is further from the defaults comes later, in an order that depends on nothing else: a search that is cut off is
+ * the beginning of the whole one. `labelled`: there are incidents to learn from.
  */
-export function candidatesFor(dims: number, labelled: boolean): Candidate[] {
+export async function candidatesFor(dims: number, labelled: boolean): Promise<Candidate[]> {
   const lagsOf = dims === 1 ? [8, 24] : [1, 3].filter((lags) => dims * lags <= MOST_WIDTH || lags === 1);
-  const kinds = Object.keys(vectorModels)
-    .filter((name) => labelled || !learnsLabels(name))
-    .sort((a, b) => Number(SLOW.test(a)) - Number(SLOW.test(b)));
-  const vectors = kinds.flatMap((model) =>
-    (GRIDS[model] ?? [{}]).flatMap((options) =>
-      lagsOf.flatMap((lags) =>
-        SMOOTHINGS.map((smoothing): VectorCandidate => {
+  const names = (Object.keys(vectorModels) as VectorModelName[]).filter((name) => labelled || !learnsLabels(name));
+  const ranked: { rank: number; cost: number; candidate: VectorCandidate }[] = [];
+  for (const model of names) {
+    const { cost, grid } = await vectorModels[model].tuning();
+    for (const [place, options] of [{}, ...(grid as readonly VectorCandidate["options"][])].entries())
+      for (const lags of lagsOf)
+        for (const smoothing of SMOOTHINGS) {
           const more = Object.entries(options).map(([k, v]) => `,${k}=${v}`);
-          return {
-            kind: "vector",
-            id: `${model}(lags=${lags},smoothing=${smoothing}${more.join("")})`,
-            model,
-            options,
-            lags,
-            smoothing,
-          };
-        }),
-      ),
-    ),
-  );
-  return [{ kind: "stream", id: "statistics" }, ...vectors];
+          const id = `${model}(lags=${lags},smoothing=${smoothing}${more.join("")})`;
+          const rank = COSTS[cost] + Math.min(place, 1);
+          ranked.push({
+            rank,
+            cost: COSTS[cost],
+            candidate: { kind: "vector", id, model, options, lags, smoothing },
+          });
+        }
+  }
+  // the sort keeps the order of the registry and of the grid among equals
+  ranked.sort((a, b) => a.rank - b.rank || a.cost - b.cost);
+  return [{ kind: "stream", id: "statistics" }, ...ranked.map((r) => r.candidate)];
 }
 
 export const blendOf = (parts: readonly Candidate[]): Candidate => ({

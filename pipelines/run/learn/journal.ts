@@ -2,7 +2,10 @@ import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Journal, Trial } from "../../learn/train/search.ts";
 
-/** Trials that were made, one JSON line each, so that a search that was stopped goes on. A line cut short is passed over. */
+/**
+ * Trials as far as they were made, a JSON line for each step, the last of a trial counts: so that a search that was killed
+ * goes on. A line cut short is passed over.
+ */
 export async function trialJournal(path: string): Promise<Journal> {
   const known = new Map<string, Trial>();
   let torn = false;
@@ -24,7 +27,7 @@ export async function trialJournal(path: string): Promise<Journal> {
   return {
     get: (id) => known.get(id),
     async put(trial) {
-      if (known.has(trial.id)) return;
+      if ((known.get(trial.id)?.units.length ?? -1) >= trial.units.length) return;
       known.set(trial.id, trial);
       await appendFile(path, `${torn ? "\n" : ""}${JSON.stringify(trial)}\n`);
       torn = false;

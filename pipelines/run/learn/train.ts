@@ -6,7 +6,8 @@ import { type EntityHistory, firstAt, slice } from "../../core/history.ts";
 import type { Manifest } from "../../learn/registry/manifest.ts";
 import { modelRegistry } from "../../learn/registry/registry.ts";
 import { writeVersion } from "../../learn/registry/version-files.ts";
-import type { Trial } from "../../learn/train/search.ts";
+import { CANDIDATE_KINDS, type CandidateKind } from "../../learn/train/candidate.ts";
+import type { SearchProgress } from "../../learn/train/search.ts";
 import { digestOf, train } from "../../learn/train/train.ts";
 import { trialJournal } from "./journal.ts";
 import { readHistory } from "./read-history.ts";
@@ -24,10 +25,12 @@ export interface TrainFilesOptions {
   readonly dataDir: string;
   readonly seed: number;
   readonly budgetMs: number;
+  /** Only these kinds of model. */
+  readonly kinds?: readonly string[] | undefined;
   readonly mostTrials?: number | undefined;
   readonly now: () => number;
   readonly say: (note: string) => void;
-  readonly progress?: (done: number, of: number, trial: Trial) => void;
+  readonly progress?: (progress: SearchProgress) => void;
 }
 
 export interface TrainedVersion {
@@ -38,20 +41,29 @@ export interface TrainedVersion {
   readonly manifest: Manifest;
 }
 
+/** To be raised when candidates of the same name come to be judged otherwise. */
+const TRIALS_VERSION = 2;
+
 export const registryOf = (dataDir: string, now: () => number) => modelRegistry(join(dataDir, "models"), now);
 
 /** @throws PipelineError on unfit input, or where `out` exists */
 export async function trainFiles(options: TrainFilesOptions): Promise<TrainedVersion> {
   const { input, labelColumn, name, out, dataDir, seed, budgetMs, mostTrials, now, say, progress } = options;
+  const kinds = options.kinds && kindsOf(options.kinds);
   const incidents = options.incidents === undefined ? [] : await readIncidents(options.incidents);
   const all = await readHistory({ input, incidents, labelColumn, part: "train", say });
   const entities =
     options.until === undefined ? all : all.map((h) => before(h, options.until!)).filter((h) => h.at.length > 0);
   if (entities.length === 0)
     throw new PipelineError("INPUT_INVALID", input, { detail: `there are no rows before ${options.until}` });
-  const journal = await trialJournal(join(dataDir, "trials", `${digestOf(entities).slice(0, 32)}-${seed}.jsonl`));
-  const common = { name, entities, seed, budgetMs, mostTrials, now, journal, say };
-  const { draft, state } = await train(progress ? { ...common, progress } : common);
+  const search = `${digestOf(entities).slice(0, 32)}-${seed}.v${TRIALS_VERSION}.jsonl`;
+  const journal = await trialJournal(join(dataDir, "trials", search));
+  const common = { name, entities, seed, budgetMs, kinds, mostTrials, now, journal, say };
+  const { draft, state } = await train(progress ? { ...common, progress } : common).catch((error: unknown) => {
+    if (kinds && error instanceof RangeError)
+      throw new PipelineError("INPUT_INVALID", input, { detail: error.message, cause: error });
+    throw error;
+  });
   if (!draft.validation.complete) say("the search ended before all candidates were tried; run it again to go on");
   const registry = registryOf(dataDir, now);
   if (out === undefined) {
@@ -74,6 +86,16 @@ export async function trainFiles(options: TrainFilesOptions): Promise<TrainedVer
       cause: error,
     });
   }
+}
+
+function kindsOf(names: readonly string[]): CandidateKind[] {
+  const unknown = names.filter((n) => !(CANDIDATE_KINDS as readonly string[]).includes(n));
+  if (unknown.length > 0 || names.length === 0)
+    throw new PipelineError("CONFIG_INVALID", "--kinds", {
+      detail: unknown.length > 0 ? `there is no kind ${unknown.join(", ")}` : "it names no kind",
+      hint: `there are ${CANDIDATE_KINDS.join(", ")}`,
+    });
+  return names as CandidateKind[];
 }
 
 function before(h: EntityHistory, until: string): EntityHistory {
