@@ -5,11 +5,9 @@ import { systemClock } from "../core/clock.ts";
 import { backtestHtml, backtestText } from "../report/backtest.ts";
 import { backtest } from "../run/learn/backtest.ts";
 import { duration, whole } from "./arguments.ts";
+import { type HistoryOptions, historyInput, withHistoryOptions } from "./history-options.ts";
 
-interface Options {
-  readonly input: string;
-  readonly incidents?: string;
-  readonly labelColumn?: string;
+interface Options extends HistoryOptions {
   readonly model: string[];
   readonly warmup?: number;
   readonly step?: number;
@@ -21,11 +19,10 @@ interface Options {
 }
 
 export function backtestCommand(): Command {
-  return new Command("backtest")
-    .description("Replay recorded metrics through models, row by row, and judge their alarms against known incidents.")
-    .requiredOption("--input <path>", "CSV or JSON lines (also .gz), or a folder of such")
-    .option("--incidents <file>", "known incidents: start,end[,entity,cause] as CSV or JSON")
-    .option("--label-column <name>", "a column of 0 and 1 whose runs of 1 are incidents")
+  const command = new Command("backtest").description(
+    "Replay recorded metrics through models, row by row, and judge their alarms against known incidents.",
+  );
+  return withHistoryOptions(command)
     .option(
       "--model <ref>",
       "NAME, NAME@3, NAME:live, a folder, or `statistics` (untrained); again for more: compared with the first",
@@ -48,11 +45,9 @@ export function backtestCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { input, incidents, labelColumn, model, warmup, step, merge, out, dataDir, seed, json } = options;
+  const { model, warmup, step, merge, out, dataDir, seed, json } = options;
   const report = await backtest({
-    input,
-    incidents,
-    labelColumn,
+    ...(await historyInput(options)),
     models: model,
     warmup,
     stepMs: step,

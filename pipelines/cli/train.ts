@@ -3,11 +3,9 @@ import { systemClock } from "../core/clock.ts";
 import { formatDuration, plural } from "../core/format.ts";
 import { trainFiles } from "../run/learn/train.ts";
 import { duration, whole } from "./arguments.ts";
+import { type HistoryOptions, historyInput, withHistoryOptions } from "./history-options.ts";
 
-interface Options {
-  readonly input: string;
-  readonly incidents?: string;
-  readonly labelColumn?: string;
+interface Options extends HistoryOptions {
   readonly until?: string;
   readonly name: string;
   readonly out?: string;
@@ -20,11 +18,10 @@ interface Options {
 }
 
 export function trainCommand(): Command {
-  return new Command("train")
-    .description("Learn a model from recorded metrics and, where there are some, known incidents.")
-    .requiredOption("--input <path>", "CSV or JSON lines (also .gz) with `timestamp` and values, or a folder of such")
-    .option("--incidents <file>", "known incidents: start,end[,entity,cause] as CSV or JSON; without it, unsupervised")
-    .option("--label-column <name>", "a column of 0 and 1 whose runs of 1 are incidents")
+  const command = new Command("train").description(
+    "Learn a model from recorded metrics and, where there are some, known incidents.",
+  );
+  return withHistoryOptions(command)
     .option("--until <time>", "learn from rows before this time (or row number, or share such as 0.7) only")
     .option("--name <name>", "name in the registry", "metrics")
     .option("--out <dir>", "write the version into this folder instead of the registry")
@@ -37,7 +34,7 @@ export function trainCommand(): Command {
     .addHelpText(
       "after",
       `
-An entity is a file (x.train.csv and x.test.csv are of entity x), or the value of a column \`entity\`. Each candidate is
+An entity is a file (x.train.csv and x.test.csv are of entity x), the value of a column \`entity\`, or what sends signals. Each candidate is
 judged by cross-validation in time: it learns from the rows before a cut and is judged on whole incidents after it. A
 search that the budget ended goes on when the command is run again. docs/training.md. Exit code: 0 ok, 1 failed, 2 bad
 usage or input.`,
@@ -46,11 +43,12 @@ usage or input.`,
 }
 
 async function run(options: Options): Promise<void> {
-  const { json, budget, trials, ...rest } = options;
+  const { json, budget, trials, kinds, until, name: wanted, out, dataDir, seed } = options;
   const tty = process.stderr.isTTY === true;
   const say = (note: string) => void process.stderr.write(`${note}\n`);
   const trained = await trainFiles({
-    ...rest,
+    ...(await historyInput(options)),
+    ...{ kinds, until, name: wanted, out, dataDir, seed },
     budgetMs: budget,
     mostTrials: trials,
     now: () => systemClock.nowMs(),

@@ -9,14 +9,10 @@ import { judge, type ModelRun } from "../../learn/backtest/judge.ts";
 import { segments } from "../../learn/measures/row-measures.ts";
 import { fingerprintOf } from "../../learn/train/train.ts";
 import { measureDrift } from "./models.ts";
-import { readHistory } from "./read-history.ts";
-import { readIncidents } from "./read-incidents.ts";
+import { type HistoryInput, inputName, readInput } from "./read-input.ts";
 import { columnPlaces, type OpenedVersion, openVersion, trainedEntity } from "./registered-model.ts";
 
-export interface BacktestOptions {
-  readonly input: string;
-  readonly incidents?: string | undefined;
-  readonly labelColumn?: string | undefined;
+export interface BacktestOptions extends HistoryInput {
   /** References; "statistics" is the untrained scorer. The first is what others are compared with. */
   readonly models: readonly string[];
   /** Rows at the start of each entity that no model is judged on; by default 15 %, at most 750, where one starts cold. */
@@ -44,14 +40,14 @@ interface Contender {
 
 /** @throws PipelineError on unfit input, an unknown or damaged version, or where no row is left to judge */
 export async function backtest(options: BacktestOptions): Promise<BacktestReport> {
-  const { input, labelColumn, dataDir, now, stepMs } = options;
+  const { dataDir, now, stepMs } = options;
+  const input = inputName(options);
   const notes: string[] = [];
   const note = (text: string) => {
     notes.push(text);
     options.say(text);
   };
-  const incidents = options.incidents === undefined ? [] : await readIncidents(options.incidents);
-  const histories = await readHistory({ input, incidents, labelColumn, part: "test", say: note });
+  const histories = await readInput({ ...options, say: note }, "test");
   const contenders: Contender[] = [];
   for (const reference of options.models.length > 0 ? options.models : [STATISTICS]) {
     const version = reference === STATISTICS ? undefined : await openVersion(reference, { dataDir, now });

@@ -2,13 +2,15 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PipelineError } from "../../core/errors.ts";
-import { type EntityHistory, type KnownIncident, labelsOf } from "../../core/history.ts";
+import type { EntityHistory, KnownIncident } from "../../core/history.ts";
 import { openTable, type TableOptions } from "../../ingest/sources/csv-table.ts";
 import { openJsonlTable } from "../../ingest/sources/jsonl-table.ts";
+import { openParquetTable } from "../../ingest/sources/parquet-table.ts";
 import { tablesBelow } from "../tables-below.ts";
+import { checkMatched, entityOf, incidentsOf, TABLE, type TimeRange, within } from "./known-incidents.ts";
 import { placeOf } from "./read-incidents.ts";
 
-export interface ReadHistoryOptions {
+export interface ReadHistoryOptions extends TimeRange {
   readonly input: string;
   readonly incidents?: readonly KnownIncident[];
   /** A column of 0 and 1 whose runs of 1 are incidents too. */
@@ -20,16 +22,8 @@ export interface ReadHistoryOptions {
 
 /** Values of all entities together at most: 256 MB. */
 const MOST_VALUES = 32 * 1024 * 1024;
-export const TABLE = /\.(csv|jsonl|ndjson)(\.gz)?$/i;
 const ENTITY_COLUMNS = ["entity"];
 const LABELS = ["label", "is_anomaly"];
-
-/** `a/x.train.csv.gz` is `a/x`: a train and a test file are of one entity. */
-export const entityOf = (name: string): string =>
-  name
-    .replaceAll("\\", "/")
-    .replace(TABLE, "")
-    .replace(/\.(train|test)$/, "");
 
 /**
  * Rows in order of time (those with equal times in order of the file). @throws PipelineError on unreadable input, more
@@ -47,7 +41,7 @@ export async function readHistory(options: ReadHistoryOptions): Promise<EntityHi
     throw new PipelineError("INPUT_INVALID", input, { detail: (error as Error).message, cause: error });
   }
   if (names.length === 0)
-    throw new PipelineError("INPUT_INVALID", input, { detail: "there is no .csv or .jsonl file below it" });
+    throw new PipelineError("INPUT_INVALID", input, { detail: "there is no .csv, .jsonl or .parquet file below it" });
   const parts = new Map<string, Builder>();
   const left = { values: MOST_VALUES };
   for (const name of names) {
@@ -56,26 +50,11 @@ export async function readHistory(options: ReadHistoryOptions): Promise<EntityHi
   }
   const all = [...parts.values()].filter((b) => b.rows > 0).map((b) => b.build(incidents, say));
   if (all.length === 0) throw new PipelineError("INPUT_INVALID", input, { detail: "it holds no rows" });
-  const unmatched = incidents.filter((i) => !all.some((h) => h.incidents.includes(i)));
-  if (incidents.length > 0 && unmatched.length === incidents.length) {
-    const first = all[0]!;
-    throw new PipelineError("INPUT_INVALID", input, {
-      detail: `none of the ${incidents.length} incidents is of these rows (entities ${all
-        .slice(0, 3)
-        .map((h) => h.entity)
-        .join(", ")}; ${first.entity} from ${placeText(first, 0)} to ${placeText(first, first.at.length - 1)})`,
-      hint: "check the incidents' entity and times; times without a zone are UTC, numbers below 1e8 row numbers",
-    });
-  }
-  if (unmatched.length > 0)
-    say(
-      `${unmatched.length} of ${incidents.length} incidents are of no row and do not count (first: ${unmatched[0]!.entity || "any entity"} at ${unmatched[0]!.start})`,
-    );
-  return all;
+  checkMatched(all, incidents, input, say);
+  const cut = within(all, options);
+  if (cut.length === 0) throw new PipelineError("INPUT_INVALID", input, { detail: "it holds no rows in that range" });
+  return cut;
 }
-
-export const placeText = (h: EntityHistory, row: number): string =>
-  h.axis === "time" ? new Date(h.at[row]!).toISOString() : `row ${h.at[row]}`;
 
 /** Without the other half of pairs. */
 function onePart(names: string[], part: "train" | "test"): string[] {
@@ -94,7 +73,12 @@ async function readOne(
 ): Promise<void> {
   const label = labelColumn?.toLowerCase();
   const form: TableOptions = { entities: ENTITY_COLUMNS, ignored: LABELS.filter((n) => n !== label) };
-  const table = await (/\.(jsonl|ndjson)(\.gz)?$/i.test(path) ? openJsonlTable : openTable)(path, form);
+  const opened = /\.parquet$/i.test(path)
+    ? openParquetTable
+    : /\.(jsonl|ndjson)(\.gz)?$/i.test(path)
+      ? openJsonlTable
+      : openTable;
+  const table = await opened(path, form);
   try {
     const at = label === undefined ? -1 : table.columns.findIndex((c) => c.toLowerCase() === label);
     if (label !== undefined && at < 0) say(`${path}: there is no column ${labelColumn}; nothing is labelled`);
@@ -196,17 +180,9 @@ class Builder {
     const at = Float64Array.from(kept, place);
     const timesMs = axis === "time" ? at : new Float64Array(at.length).fill(Number.NaN);
     const base: EntityHistory = { entity, columns, axis, at, timesMs, values, incidents: [] };
-    const [first, last] = [at[0] ?? 0, at.at(-1) ?? 0];
-    const own = incidents.filter(
-      (i) =>
-        (i.entity === "" || entityOf(i.entity) === entity || entityOf(i.entity) === basename(entity)) &&
-        i.start <= last &&
-        i.end > first,
-    );
     const marked = runs(at, this.#labels, kept).map(([start, end]) => ({ start, end, entity, cause: "" }));
-    // an interval between two rows is of no row
-    const withRows = own.filter((i) => labelsOf({ ...base, incidents: [i] }).includes(1));
-    return { ...base, incidents: [...withRows, ...marked].sort((a, b) => a.start - b.start || a.end - b.end) };
+    const own = incidentsOf(base, incidents);
+    return { ...base, incidents: [...own, ...marked].sort((a, b) => a.start - b.start || a.end - b.end) };
   }
 }
 

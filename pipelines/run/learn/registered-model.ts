@@ -7,7 +7,7 @@ import { parseReference } from "../../learn/registry/reference.ts";
 import type { StoredVersion } from "../../learn/registry/registry.ts";
 import { readManifest, readState } from "../../learn/registry/version-files.ts";
 import type { ModelMaker } from "../score.ts";
-import { entityOf } from "./read-history.ts";
+import { entityOf } from "./known-incidents.ts";
 import { registryOf } from "./train.ts";
 
 export interface OpenedVersion extends Omit<StoredVersion, "state" | "version"> {

@@ -10,13 +10,10 @@ import { CANDIDATE_KINDS, type CandidateKind } from "../../learn/train/candidate
 import type { SearchProgress } from "../../learn/train/search.ts";
 import { digestOf, train } from "../../learn/train/train.ts";
 import { trialJournal } from "./journal.ts";
-import { readHistory } from "./read-history.ts";
-import { placeOf, readIncidents } from "./read-incidents.ts";
+import { placeOf } from "./read-incidents.ts";
+import { type HistoryInput, inputName, readInput } from "./read-input.ts";
 
-export interface TrainFilesOptions {
-  readonly input: string;
-  readonly incidents?: string | undefined;
-  readonly labelColumn?: string | undefined;
+export interface TrainFilesOptions extends HistoryInput {
   /** Only rows before this time (or row number), or the first share (0 to 1) of each entity's rows. */
   readonly until?: string | undefined;
   readonly name: string;
@@ -48,10 +45,10 @@ export const registryOf = (dataDir: string, now: () => number) => modelRegistry(
 
 /** @throws PipelineError on unfit input, or where `out` exists */
 export async function trainFiles(options: TrainFilesOptions): Promise<TrainedVersion> {
-  const { input, labelColumn, name, out, dataDir, seed, budgetMs, mostTrials, now, say, progress } = options;
+  const { name, out, dataDir, seed, budgetMs, mostTrials, now, say, progress } = options;
   const kinds = options.kinds && kindsOf(options.kinds);
-  const incidents = options.incidents === undefined ? [] : await readIncidents(options.incidents);
-  const all = await readHistory({ input, incidents, labelColumn, part: "train", say });
+  const input = inputName(options);
+  const all = await readInput(options, "train");
   const entities =
     options.until === undefined ? all : all.map((h) => before(h, options.until!)).filter((h) => h.at.length > 0);
   if (entities.length === 0)

@@ -10,6 +10,17 @@ export interface TopicRangeOptions {
   /** What to do when retention has deleted the offset to go on from: stop with an error, or begin at the earliest. */
   readonly onOffsetLost: "fail" | "earliest";
   readonly onWarning?: (text: string) => void;
+  /** Only records that arrived from about then, up to then: what the broker's index finds. */
+  readonly arrived?: { readonly fromMs?: number | undefined; readonly toMs?: number | undefined };
+  /** Only these offsets of every topic; partitions that are not named are left out. */
+  readonly offsets?: readonly PartitionRange[] | undefined;
+}
+
+/** Offsets `[from, to)` of one partition, or of every one. */
+export interface PartitionRange {
+  readonly partition?: number | undefined;
+  readonly from: bigint;
+  readonly to: bigint;
 }
 
 const WAIT_MS = 1000;
@@ -19,10 +30,28 @@ const WAIT_MS = 1000;
  * a run over the same range is the same run. Positions are offsets, and are committed with state and outputs: each
  * record counts exactly once, whatever the group's offsets say. Throws SOURCE_UNREADABLE.
  */
-export async function topicRange({ transport, topics, ...options }: TopicRangeOptions): Promise<Source[]> {
+export async function topicRange({
+  transport,
+  topics,
+  arrived = {},
+  offsets,
+  ...options
+}: TopicRangeOptions): Promise<Source[]> {
   const found: [{ name: string; format: string }, number, OffsetRange][] = [];
-  for (const topic of topics)
-    for (const [partition, range] of await transport.offsets(topic.name)) found.push([topic, partition, range]);
+  for (const topic of topics) {
+    const at = async (timeMs: number | undefined) =>
+      timeMs === undefined ? undefined : await transport.offsetsAt(topic.name, timeMs);
+    const [first, end] = [await at(arrived.fromMs), await at(arrived.toMs)];
+    for (const [partition, whole] of await transport.offsets(topic.name)) {
+      let range = cut(whole, first?.get(partition), end?.get(partition));
+      if (offsets) {
+        const wanted = offsets.find((o) => o.partition === undefined || o.partition === partition);
+        if (!wanted) continue;
+        range = cut(range, wanted.from, wanted.to);
+      }
+      found.push([topic, partition, range]);
+    }
+  }
   let reader: Promise<Reader> | undefined;
   const open = () => {
     reader ??= transport.reader(topics.map((t) => t.name));
@@ -40,6 +69,13 @@ export async function topicRange({ transport, topics, ...options }: TopicRangeOp
   return found.map(([topic, partition, range]) =>
     partitionSource({ topic, partition, range, open, lowOf, release, options }),
   );
+}
+
+/** What of a range lies in another; empty at its end where nothing does. */
+function cut({ low, high }: OffsetRange, from = low, to = high): OffsetRange {
+  const first = from > high ? high : from > low ? from : low;
+  const end = to < high ? to : high;
+  return { low: first, high: end > first ? end : first };
 }
 
 interface Part {

@@ -111,6 +111,8 @@ export interface Writer {
 export interface Transport {
   /** By partition. @throws PipelineError naming the topics there are when this one is missing */
   offsets(topic: string): Promise<ReadonlyMap<number, OffsetRange>>;
+  /** By partition, the offset of the first record at or after a time as the broker knows it; the end where there is none. */
+  offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>>;
   reader(topics: readonly string[], options?: { bufferBytes?: number }): Promise<Reader>;
   /** Resolves when all in-sync replicas have them. */
   produce(

@@ -53,6 +53,11 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
           out.set(partition, { low: BigInt(low), high: BigInt(high) });
         return new Map([...out].sort(([a], [b]) => a - b));
       }),
+    offsetsAt: (topic, timeMs) =>
+      guarded(async () => {
+        const found = await (await administer()).fetchTopicOffsetsByTimestamp(topic, Math.floor(timeMs));
+        return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
+      }),
     reader: (topics, { bufferBytes = BUFFER_BYTES } = {}) =>
       guarded(async () => {
         // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
