@@ -6,16 +6,16 @@ import { judge } from "./judge.ts";
 import { KeyTable } from "./key-table.ts";
 import { KnownPatterns } from "./known-patterns.ts";
 import { logfmtLine } from "./logfmt-line.ts";
-import { maskLine } from "./mask-line.ts";
 import { type Item, mergeTemplates } from "./merging/index.ts";
 import { plainText } from "./plain-text.ts";
 import { hashLine, preKey } from "./pre-key.ts";
 import { type Component, type Representative, representative } from "./representative.ts";
+import { LineScan } from "./scan/line-scan.ts";
 import { linked } from "./similarity.ts";
 import { loadRepresentative, type MinerCounts, type MinerSnapshot, saveRepresentative } from "./snapshot.ts";
 import { type Template, TemplateSet } from "./template-set.ts";
 import { templatePieces } from "./template-text.ts";
-import { tokensOf } from "./tokens.ts";
+import { joinedPieces } from "./tokens.ts";
 
 export interface MinerOptions {
   /** Most templates in the making; the rarest and oldest tenth goes when there are more. */
@@ -31,10 +31,10 @@ const MOST_COMPARED = 384;
 /** Representatives in a cell before it is fused between two settlings. */
 const EARLY_FUSE = 12;
 const FIRST_SETTLE = 1000;
-const MOST_KEYS = 50_000;
 /** Ids in the merge map. */
 const MOST_IDS = 200_000;
 const TABLE_BITS = 18;
+const KEY_BITS = 17;
 /** Lines of a form whose literals are all looked at; later ones at powers of two. */
 const LOOKED_AT = 64;
 
@@ -53,7 +53,8 @@ export class Miner {
   readonly #masks: readonly RegExp[];
   readonly #table = new KeyTable(TABLE_BITS);
   /** Masked lines to ids. */
-  readonly #keys = new Map<string, number>();
+  readonly #keys = new KeyTable(KEY_BITS);
+  readonly #scan = new LineScan();
   /** The merge map of live templates. */
   readonly #byId = new Map<number, Representative>();
   /** Live representatives by token count. */
@@ -89,7 +90,7 @@ export class Miner {
     if (known) {
       known.lines++;
       known.lastLine = this.#seen;
-      if (!known.fused && (known.lines < LOOKED_AT || (known.lines & (known.lines - 1)) === 0)) {
+      if (!known.fused && isLookedAt(known.lines)) {
         const form = known.forms[0] as Form;
         if (form.literals !== null) keepLiterals(form, text);
       }
@@ -101,19 +102,23 @@ export class Miner {
   }
 
   #addUnknown(text: string): number {
-    const line = logfmtLine(jsonLine(this.#masks.reduce((t, mask) => t.replaceAll(mask, WILDCARD), text)));
-    const maskedParts = maskedLine(maskLine(line));
-    const known = this.#byId.get(this.#keys.get(maskedParts.key) ?? 0);
-    if (known) return this.#count(known, maskedParts.pieces, line);
-    const match = this.#patterns.find(tokensOf(maskedParts.joined));
+    const line = this.#read(text);
+    const scan = this.#scan;
+    const { h, g } = scan;
+    const known = this.#byId.get(this.#keys.get(h, g));
+    if (known) return this.#count(known, line);
+    const match = this.#patterns.find(scan);
     if (match) {
-      this.#remember(maskedParts.key, match.id);
-      return this.#count(match, maskedParts.pieces, line);
+      this.#keys.set(h, g, match.id);
+      return this.#count(match, line);
     }
     if (this.#live >= this.#mostTemplates) this.#makeRoom();
-    const made = representative(this.#nextId++, formOf(maskedParts, line), this.#seen);
+    this.#scan.scan(line);
+    const made = representative(this.#nextId++, formOf(maskedLine(scan.pieces()), line), this.#seen);
+    made.pieceCount = scan.pieceCount;
+    made.runs = scan.runs;
     this.#byId.set(made.id, made);
-    this.#remember(maskedParts.key, made.id);
+    this.#keys.set(h, g, made.id);
     const component = this.#place(made);
     component.added++;
     const { length } = component.members;
@@ -124,18 +129,23 @@ export class Miner {
     return (this.#byId.get(made.id) as Representative).id;
   }
 
-  #count(r: Representative, pieces: readonly string[], line: string): number {
+  /** Scans a line with own masks and values of structured lines taken out, and gives it as it was scanned. */
+  #read(text: string): string {
+    const masked = this.#masks.length === 0 ? text : this.#masks.reduce((t, m) => t.replaceAll(m, WILDCARD), text);
+    const line = logfmtLine(jsonLine(masked));
+    this.#scan.scan(line);
+    return line;
+  }
+
+  /** The line just scanned is one of `r`. */
+  #count(r: Representative, line: string): number {
     r.lines++;
     r.lastLine = this.#seen;
     const form = r.forms[0] as Form;
-    if (!form.varies && !sameRuns(form.pieces, pieces, r.fused)) form.varies = true;
-    if (form.literals !== null) keepLiterals(form, line);
+    const { pieceCount, runs } = this.#scan;
+    if (!form.varies && (pieceCount !== r.pieceCount || (!r.fused && runs !== r.runs))) form.varies = true;
+    if (form.literals !== null && isLookedAt(r.lines)) keepLiterals(form, line);
     return r.id;
-  }
-
-  #remember(key: string, id: number): void {
-    if (this.#keys.size >= MOST_KEYS) this.#keys.clear();
-    this.#keys.set(key, id);
   }
 
   /** Joins the components that have members similar to `r`. */
@@ -171,11 +181,16 @@ export class Miner {
       const kept = fuse(cell);
       for (const id of kept.ids) this.#byId.set(id, kept);
       this.#live -= cell.length - 1;
-      this.#patterns.add(kept);
+      this.#know(kept);
     }
     if (!fused) return;
     component.members = component.members.filter((r) => !r.gone);
     this.#dropGone(component.members[0]?.tokens.length as number);
+  }
+
+  #know(fused: Representative): void {
+    this.#scan.scanMasked(joinedPieces(fused.tokens), { join: false });
+    this.#patterns.add(fused, this.#scan);
   }
 
   #dropGone(length: number): void {
@@ -243,9 +258,11 @@ export class Miner {
     return r ? templatePieces(r).join(" ") : WILDCARD;
   }
 
-  /** The id of the template that a masked line (pieces with one space between) is known to be of; learns nothing. */
-  match(masked: string): number | undefined {
-    return this.#patterns.find(tokensOf(maskedLine(masked.split(" ")).joined))?.id;
+  /** Key of a line (lines of one masked form have the same), and the id of the template that it is known to be of; learns nothing. */
+  find(line: string): { key: number; id: number | undefined } {
+    this.#read(plainText(line, this.#mostLineChars));
+    const { h, g } = this.#scan;
+    return { key: (h >>> 0) * 0x200000 + (g >>> 11), id: this.#patterns.find(this.#scan)?.id };
   }
 
   /** Settles, then gives all templates, most lines first, and where every id is now. O(templates). */
@@ -297,14 +314,15 @@ export class Miner {
       const r = loadRepresentative(one);
       for (const id of r.ids) miner.#byId.set(id, r);
       miner.#place(r);
-      if (r.fused) miner.#patterns.add(r);
-      else miner.#remember(maskedLine((r.forms[0] as Form).pieces).key, r.id);
+      const scan = miner.#scan;
+      scan.scanMasked((r.forms[0] as Form).pieces);
+      r.pieceCount = scan.pieceCount;
+      r.runs = scan.runs;
+      if (r.fused) miner.#know(r);
+      else miner.#keys.set(scan.h, scan.g, r.id);
     }
     return miner;
   }
 }
 
-/** Whether two lines of one form also have runs of the same length. */
-function sameRuns(a: readonly string[], b: readonly string[], fused: boolean): boolean {
-  return a.length === b.length && (fused || a.every((piece, i) => piece === b[i]));
-}
+const isLookedAt = (lines: number): boolean => lines < LOOKED_AT || (lines & (lines - 1)) === 0;

@@ -27,6 +27,9 @@ export interface Representative {
   /** Number of the line that came last. */
   lastLine: number;
   component: Component;
+  /** Pieces of the first line, and what tells its runs from those of others of its form: see `LineScan`. */
+  pieceCount: number;
+  runs: number;
   /** Fused into another one, or evicted. */
   gone: boolean;
 }
@@ -48,6 +51,8 @@ export function representative(id: number, form: Form, line: number): Representa
     fused: false,
     lines: 1,
     lastLine: line,
+    pieceCount: 0,
+    runs: 0,
     gone: false,
   };
   const alone = made as Representative;

@@ -68,6 +68,11 @@ function splitPiece(piece: string, { tokens, words }: Tokens): void {
   words.push(held ?? "");
 }
 
+/** The inverse of `tokensOf`: pieces, a run as one. */
+export function joinedPieces(tokens: readonly string[]): string[] {
+  return tokens.join("").slice(1).split(" ");
+}
+
 /** Stands for the word in a shape. */
 const HOLE = "\0";
 

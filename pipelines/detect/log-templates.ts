@@ -1,5 +1,4 @@
 /** The template miner in a stream: its state can be saved at any line, and comes back exactly. */
-import { maskLine } from "../../models/logs/mask-line.ts";
 import { Miner, type MinerOptions } from "../../models/logs/miner.ts";
 import type { LogTemplates } from "../core/log-templates.ts";
 import { fromChunk, scopedChunks, toChunk } from "../core/stage.ts";
@@ -27,15 +26,15 @@ export function streamTemplates(options: StreamTemplatesOptions = {}): LogTempla
   let miner = new Miner({ mostTemplates });
   let base: string[] = [];
   let learned: string[] = [];
-  /** Masked lines since the base, to their ids. */
-  const known = new Map<string, number>();
+  /** Keys of masked lines since the base, to their ids. */
+  const known = new Map<number, number>();
   const times = new Map<number, number>();
   const saved = { base: true, lines: 0, parts: 0, chunks: 0 };
 
-  const learn = (line: string, masked: string): number => {
+  const learn = (line: string, key: number): number => {
     const id = miner.add(line);
     learned.push(line);
-    known.set(masked, id);
+    known.set(key, id);
     times.set(id, (times.get(id) ?? 0) + 1);
     return id;
   };
@@ -53,13 +52,13 @@ export function streamTemplates(options: StreamTemplatesOptions = {}): LogTempla
   return {
     idOf(body) {
       const line = firstLine(body, mostLineChars);
-      const masked = maskLine(line).join(" ");
-      const id = known.get(masked) ?? miner.match(masked);
+      const found = miner.find(line);
+      const id = known.get(found.key) ?? found.id;
       if (id !== undefined) {
         const live = miner.current(id);
         if ((times.get(live) ?? 0) >= LEARNED_OF_ONE) return live;
       }
-      const given = learn(line, masked);
+      const given = learn(line, found.key);
       if (learned.length >= baseEvery) rebase();
       return given;
     },
@@ -89,7 +88,7 @@ export function streamTemplates(options: StreamTemplatesOptions = {}): LogTempla
         miner = Miner.restore(JSON.parse(parts.join("")), { mostTemplates });
       }
       const lines = inOrder(scopedChunks(chunks, "lines"));
-      for (const bytes of lines) for (const line of fromChunk<string[]>(bytes)) learn(line, maskLine(line).join(" "));
+      for (const bytes of lines) for (const line of fromChunk<string[]>(bytes)) learn(line, miner.find(line).key);
       Object.assign(saved, { base: true, parts: parts.length, chunks: lines.length, lines: learned.length });
     },
   };
