@@ -33,8 +33,8 @@ const EARLY_FUSE = 12;
 const FIRST_SETTLE = 1000;
 /** Ids in the merge map. */
 const MOST_IDS = 200_000;
-const TABLE_BITS = 18;
-const KEY_BITS = 17;
+const TABLE_BITS = 16;
+const KEY_BITS = 16;
 /** Lines of a form whose literals are all looked at; later ones at powers of two. */
 const LOOKED_AT = 64;
 

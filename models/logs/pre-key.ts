@@ -68,7 +68,7 @@ export function hashLine(line: string): void {
         i++;
       } else wordStart = false;
       h = Math.imul(h ^ mark, 0x01000193);
-      g = Math.imul(g ^ mark, 0x5bd1e995) ^ (g >>> 15);
+      g = (Math.imul(g, 31) + mark) | 0;
       continue;
     }
     const h0 = h;
@@ -82,14 +82,14 @@ export function hashLine(line: string): void {
         digits = true;
         if (!afterDigit) {
           h = Math.imul(h ^ NUMBER, 0x01000193);
-          g = Math.imul(g ^ NUMBER, 0x5bd1e995) ^ (g >>> 15);
+          g = (Math.imul(g, 31) + NUMBER) | 0;
           afterDigit = true;
         }
       } else {
         if (kind === LETTER) hex = false;
         afterDigit = false;
         h = Math.imul(h ^ c, 0x01000193);
-        g = Math.imul(g ^ c, 0x5bd1e995) ^ (g >>> 15);
+        g = (Math.imul(g, 31) + c) | 0;
       }
       if (++e >= n) break;
       c = line.charCodeAt(e);
@@ -111,7 +111,7 @@ export function hashLine(line: string): void {
     if (mark === 0 && digits && hex && e - i >= LEAST_HEX) mark = HEX_RUN;
     if (mark !== 0) {
       h = Math.imul(h0 ^ mark, 0x01000193);
-      g = Math.imul(g0 ^ mark, 0x5bd1e995) ^ (g0 >>> 15);
+      g = (Math.imul(g0, 31) + mark) | 0;
     }
     i = e;
     wordStart = false;

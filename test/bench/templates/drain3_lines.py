@@ -23,7 +23,7 @@ config.profiling_enabled = False
 miner = TemplateMiner(config=config)
 with open(sys.argv[1], encoding="utf-8") as file:
     lines = file.read().splitlines()
-start = time.perf_counter()
+start = time.process_time()
 for line in lines:
     miner.add_log_message(line)
-print(len(lines) / (time.perf_counter() - start))
+print(len(lines) / (time.process_time() - start))
