@@ -37,7 +37,7 @@ export const rawPieces = (line: string): string[] => line.split(WHITE_SPACE).fil
 
 export function formOf({ pieces, joined }: MaskedLine, line: string): Form {
   const { tokens, words } = tokensOf(joined);
-  const classes = words.map((_, i) => classAt(words, i));
+  const classes = words.map((_, i) => classAt(words, i, tokens));
   const raw = pieces.some(isNameWithNumber) ? rawPieces(line) : null;
   const literals = raw?.length === pieces.length ? raw : null;
   return {

@@ -1,5 +1,8 @@
-/** Keys whose text is the message, not a value. */
-export const MESSAGE_KEY = /^(?:msg|message|event|log|text|body|error|err|level|severity)$/i;
+/** Keys whose text is the message, or says what kind of message it is. */
+export const MESSAGE_KEY = /^(?:msg|message|event|evt|log|text|body|lvl|level|severity)$/i;
+/** Keys whose text is a value beside a message, and the message where there is no other. */
+export const ERROR_KEY = /^(?:error|err)$/i;
+const TELLS = /^(?:msg|message|event|evt|log|text|body)$/i;
 /** Deeper values are cut: JSON.parse and this recursion are bounded by it. */
 const DEEPEST = 64;
 
@@ -16,14 +19,16 @@ export function jsonLine(line: string): string {
   } catch {
     return line;
   }
-  return written(value, "");
+  const told = Object.keys(value as object).some((key) => TELLS.test(key));
+  return written(value, "", told);
 }
 
-function written(value: unknown, key: string): string {
-  if (typeof value === "string") return MESSAGE_KEY.test(key) ? JSON.stringify(value) : '"7"';
+function written(value: unknown, key: string, told: boolean): string {
+  if (typeof value === "string")
+    return MESSAGE_KEY.test(key) || (!told && ERROR_KEY.test(key)) ? JSON.stringify(value) : '"7"';
   if (Array.isArray(value)) return "[7]";
   if (typeof value !== "object" || value === null) return "7";
-  const members = Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}:${written(v, k)}`);
+  const members = Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}:${written(v, k, told)}`);
   return `{${members.join(",")}}`;
 }
 

@@ -1,6 +1,6 @@
 import type { Representative } from "./representative.ts";
 import { hasConstantLetters, varies } from "./variability.ts";
-import { CALENDAR, PLAIN, UNIT, wordClass } from "./word-class.ts";
+import { CALENDAR, MESSAGE, PLAIN, UNIT, wordClass } from "./word-class.ts";
 
 /**
  * Splits similar representatives (one token count) into cells, each of which is one template. A position with several
@@ -73,8 +73,9 @@ function valuesAt(group: readonly Representative[], i: number): Map<string, numb
   return values;
 }
 
-/** A plain word before `=` names its value: it never varies. */
+/** A plain word before `=` names its value, a message of one word its statement: they never vary. */
 function isPlainKey(group: readonly Representative[], i: number): boolean {
+  if (group.some((r) => r.classes[i] === MESSAGE)) return true;
   return (
     group.some((r) => (r.tokens[i] as string).includes("=")) &&
     group.some((r) => r.classes[i] !== UNIT && r.classes[i] !== CALENDAR && wordClass(r.words[i] as string) === PLAIN)

@@ -13,7 +13,10 @@ export const NAME = 4;
 /** A weekday or month beside a number. */
 export const CALENDAR = 5;
 
-export type WordClass = 0 | 1 | 2 | 3 | 4 | 5;
+/** A message of one word, quoted behind its key: it says which statement it is. */
+export const MESSAGE = 6;
+
+export type WordClass = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** A run of masked pieces. */
 export const RUN = "<+>";
@@ -41,10 +44,16 @@ function trimmedEnd(word: string): number {
   return end;
 }
 
-/** The class of `words[i]` in its place: units and calendar words are known by their neighbours. */
-export function classAt(words: readonly string[], i: number): WordClass {
+const MESSAGE_BEFORE = /^[^A-Za-z]*(?:msg|message|event|evt)(?:":"|="|=)$/i;
+
+/** The class of `words[i]` in its place: units, calendar words and messages are known by their neighbours. */
+export function classAt(words: readonly string[], i: number, tokens: readonly string[]): WordClass {
   const word = words[i] as string;
   const own = wordClass(word);
+  if ((own === PLAIN || own === NAME) && word !== "" && i > 0 && MESSAGE_BEFORE.test(tokens[i - 1] as string)) {
+    const quoted = (tokens[i - 1] as string).endsWith('"');
+    if (!quoted || (tokens[i] as string).startsWith(`${word}"`)) return MESSAGE;
+  }
   if (own !== PLAIN || word === "") return own;
   if (i > 0 && words[i - 1] === WILDCARD && UNIT_WORD.test(word)) return UNIT;
   if (!CALENDAR_WORD.test(word)) return PLAIN;

@@ -3,7 +3,7 @@ import { groupBy, type Item, mergeItems } from "./item.ts";
 
 /** A member of a JSON object, or a pair of logfmt, of which the value is masked. */
 const JSON_MEMBER = /,?"[^"]{1,64}":(?:"<\*>"|<\*>|\[<\*>\]|\{\})/g;
-const JSON_MESSAGE = /"(?:msg|message|event|text|body|log|error|err)":"[^"]*[A-Za-z]{2}[^"]*"/i;
+const JSON_MESSAGE = /"(?:msg|message|event|evt|text|body|log|error|err)":"[^"]*[A-Za-z]{2}[^"]*"/i;
 
 /** JSON templates with the same message and level are one, whatever other members they have. */
 export function mergeMessages(items: readonly Item[]): Item[] {

@@ -88,20 +88,30 @@ function bySteadyParentheses(part: readonly Split[]): Split[][] {
 function related(group: readonly Split[], constants: number): Split[][] {
   const paired = group.some((x) => x.units.some((u) => u.optional && u.key !== "()"));
   if (constants >= (paired ? LEAST_CONSTANTS : 1) || group.length === 1) return [[...group]];
-  const parts: { keys: Set<string>; members: Split[] }[] = [];
-  const bySize = [...group].sort((a, b) => a.units.length - b.units.length);
-  for (const member of bySize) {
-    const keys = new Set(member.units.filter((u) => u.optional && u.key !== "()").map((u) => u.key));
-    const part = parts.find((p) => {
-      const shared = [...keys].filter((k) => p.keys.has(k)).length;
-      return shared >= LEAST_SHARED_PAIRS && 2 * shared >= Math.max(keys.size, p.keys.size);
-    });
-    if (part) {
-      part.members.push(member);
-      for (const key of keys) part.keys.add(key);
-    } else parts.push({ keys, members: [member] });
-  }
-  return parts.map((p) => p.members);
+  return bySteps(
+    group,
+    group.map((x) => new Set(x.units.filter((u) => u.optional && u.key !== "()").map((u) => u.key))),
+  );
+}
+
+/**
+ * Pairs that may be missing come and go one at a time: what is one statement is connected by steps of one pair. Two that
+ * have fewer than `LEAST_SHARED_PAIRS` in common are never one.
+ */
+function bySteps(group: readonly Split[], keys: readonly ReadonlySet<string>[]): Split[][] {
+  const home = group.map((_, i) => i);
+  const rootOf = (i: number): number => (home[i] === i ? i : rootOf(home[i] as number));
+  for (let i = 0; i < group.length; i++)
+    for (let j = 0; j < i; j++) {
+      const [a, b] = [keys[i] as ReadonlySet<string>, keys[j] as ReadonlySet<string>];
+      let shared = 0;
+      for (const key of a) if (b.has(key)) shared++;
+      const steps = a.size + b.size - 2 * shared;
+      if (shared >= LEAST_SHARED_PAIRS && steps <= 1) home[rootOf(i)] = rootOf(j);
+    }
+  return [...groupBy(group.map((x, i) => ({ x, root: String(rootOf(i)) })), ({ root }) => root).values()].map((part) =>
+    part.map(({ x }) => x),
+  );
 }
 
 /** The text of a group: what all have is kept, `<*>` stands behind what something may follow. */

@@ -7,6 +7,7 @@ import { pathEnd } from "./path-end.ts";
 const KEYWORDS = ["true", "false", "null", "none", "nil", "nan", "undefined"].map((word) =>
   Uint16Array.from(word, (c) => c.charCodeAt(0)),
 );
+const MESSAGE_KEYS = ["msg", "message", "event", "evt"].map((word) => Uint16Array.from(word, (c) => c.charCodeAt(0)));
 const LONGEST_KEYWORD = 9;
 const keywordBegins = new Uint8Array(128);
 for (const c of "tfnuTFNU") keywordBegins[c.charCodeAt(0)] = 1;
@@ -76,7 +77,8 @@ export function maskPiece(source: Uint16Array, start: number, out: Uint16Array, 
       out[o - 1] = MASKED;
       masks = true;
     } else if (c === 61) {
-      const end = valueEnd(source, i, o - begin > 1 ? out[o - 2]! : 0);
+      const named = o - begin > 1 && !isMessageKey(out, wordOut, o - 1);
+      const end = named ? valueEnd(source, i, out[o - 2]!) : i;
       if (end > i) {
         out[o++] = MASKED;
         masks = true;
@@ -127,6 +129,11 @@ function isKeyword(source: Uint16Array, from: number, to: number): boolean {
   const length = to - from;
   if (length < 3 || length > LONGEST_KEYWORD) return false;
   return KEYWORDS.some((word) => word.length === length && word.every((c, i) => (source[from + i]! | 32) === c));
+}
+
+/** `msg`, `event`: what stands behind them says which statement it is. */
+function isMessageKey(out: Uint16Array, from: number, to: number): boolean {
+  return MESSAGE_KEYS.some((word) => word.length === to - from && word.every((c, i) => (out[from + i]! | 32) === c));
 }
 
 /** A letter, then letters, `+` and `.`. */
