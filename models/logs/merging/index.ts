@@ -5,6 +5,7 @@ import { mergeOptional } from "./optional.ts";
 import { mergePhrases } from "./phrases.ts";
 import { mergePrefixes } from "./prefixes.ts";
 import { mergeRuns } from "./runs.ts";
+import { mergeSegments } from "./segments.ts";
 import { mergeStrays } from "./strays.ts";
 
 export { type Item, mergeItems } from "./item.ts";
@@ -17,6 +18,7 @@ const steps: readonly ((items: readonly Item[]) => Item[])[] = [
   mergeStrays,
   mergeOptional,
   mergePhrases,
+  mergeSegments,
   mergePrefixes,
   mergeStrays,
 ];

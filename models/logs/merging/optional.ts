@@ -109,9 +109,12 @@ function bySteps(group: readonly Split[], keys: readonly ReadonlySet<string>[]):
       const steps = a.size + b.size - 2 * shared;
       if (shared >= LEAST_SHARED_PAIRS && steps <= 1) home[rootOf(i)] = rootOf(j);
     }
-  return [...groupBy(group.map((x, i) => ({ x, root: String(rootOf(i)) })), ({ root }) => root).values()].map((part) =>
-    part.map(({ x }) => x),
-  );
+  return [
+    ...groupBy(
+      group.map((x, i) => ({ x, root: String(rootOf(i)) })),
+      ({ root }) => root,
+    ).values(),
+  ].map((part) => part.map(({ x }) => x));
 }
 
 /** The text of a group: what all have is kept, `<*>` stands behind what something may follow. */

@@ -10,6 +10,7 @@ import { rank } from "./score-sessions.ts";
 import { MEASURES, meanOf, type Scored, scoreTemplates } from "./score-templates.ts";
 import { streamFigures } from "./streams.ts";
 import { DEVELOPMENT, HELD_OUT } from "./systems.ts";
+import { SECOND } from "./unseen.ts";
 
 const { values } = parseArgs({ options: { neural: { type: "boolean", default: false } } });
 const say = (text: string) => void process.stdout.write(`${text}\n`);
@@ -145,3 +146,4 @@ if (dir) {
 }
 generated("Generated logs, looked at while developing", DEVELOPMENT);
 generated("Generated logs, held out at first", HELD_OUT);
+generated("Generated logs, second set: enumerations of plain words as values", SECOND);

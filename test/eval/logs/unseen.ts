@@ -46,8 +46,8 @@ export const SECOND: readonly System[] = [
     name: "orchestrator",
     statements: [
       "Successfully assigned {service}/{service}-{hex8} to {node}",
-      "Pulling image \"{host}/{service}:{version}\"",
-      "Successfully pulled image \"{host}/{service}:{version}\" in {float}s[[ ({float}s including waiting)]]",
+      'Pulling image "{host}/{service}:{version}"',
+      'Successfully pulled image "{host}/{service}:{version}" in {float}s[[ ({float}s including waiting)]]',
       "Back-off restarting failed container {service} in pod {service}-{hex8}[[ ({int} restarts)]]",
       "Readiness probe failed: {=HTTP probe failed with statuscode: 503|dial tcp <<ip>>:<<port>>: connect: connection refused|context deadline exceeded}",
       "Liveness probe failed: {=HTTP probe failed with statuscode: 500|dial tcp <<ip>>:<<port>>: i/o timeout}",
@@ -76,7 +76,7 @@ export const SECOND: readonly System[] = [
   {
     name: "telephony",
     statements: [
-      "-- Executing [{int}@{=from-internal|from-pstn|ivr-main}:{int}] {=Dial|Answer|Playback|Hangup}(\"SIP/{int}-{hex8}\", \"{text}\") in new stack",
+      '-- Executing [{int}@{=from-internal|from-pstn|ivr-main}:{int}] {=Dial|Answer|Playback|Hangup}("SIP/{int}-{hex8}", "{text}") in new stack',
       "-- SIP/{int}-{hex8} is ringing",
       "-- SIP/{int}-{hex8} answered SIP/{int}-{hex8}[[ after {int} rings]]",
       "== Spawn extension ({=from-internal|from-pstn|ivr-main}, {int}, {int}) exited non-zero on 'SIP/{int}-{hex8}'",
@@ -158,7 +158,7 @@ export const SECOND: readonly System[] = [
       "topic {service}/{int}/temperature value {float} C[[ (min {float}, max {float})]]",
       "topic {service}/{int}/humidity value {float} %",
       "battery of {hex8} at {percent}[[, {=charging|discharging}]]",
-      "rule \"{text}\" fired for device {hex8}[[ {int} times]]",
+      'rule "{text}" fired for device {hex8}[[ {int} times]]',
       "OTA update of {hex8} to {version} {=started|pending|queued}",
       "OTA update of {hex8} failed after {wordyDuration} at {percent}",
       "zigbee frame from 0x{hex8} dropped (lqi {int}[[, rssi -{int}]])",
