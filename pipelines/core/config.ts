@@ -165,6 +165,11 @@ const shape = z.strictObject({
       verify: duration.default(300_000).describe("The incident must resolve within this after an action."),
       cooldown: duration.default(60_000),
       perHour: z.number().int().positive().default(6),
+      lockDir: z
+        .string()
+        .startsWith("/", "give an absolute path")
+        .optional()
+        .describe("Folder of locks that all actors of this host share; by default below the temporary folder."),
     })
     .prefault({}),
   api: z

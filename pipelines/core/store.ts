@@ -14,6 +14,8 @@ export interface Commit {
   /** `task` to chunk key to bytes (`undefined` deletes). */
   readonly state: ReadonlyMap<string, ReadonlyMap<string, Uint8Array | undefined>>;
   readonly outputs: readonly OutputRecord[];
+  /** Entries that were written elsewhere, to be chained here in this order. */
+  readonly audit?: readonly { planId: string; timeMs: number; event: string; detail: string }[];
 }
 
 export interface StoredRecord extends OutputRecord {

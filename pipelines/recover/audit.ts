@@ -1,7 +1,10 @@
 import type { Store } from "../core/store.ts";
 import type { TargetState } from "./actions/action.ts";
 
-/** Events: `probed`, `refused`, `intent`, `step` before each effect, then `result` of what was begun or `released` of what was not. */
+/**
+ * Events: `probed`, `refused`, `intent`, `step` before each effect, then `result` of what was begun or `released` of what was
+ * not. `taken`: another actor goes on with what one left; `late`: what one found that had slept meanwhile.
+ */
 export type AuditEntry = Awaited<ReturnType<Store["auditTrail"]>>[number];
 
 /** An intent to act, as the trail has it. `token` tells two actors apart. */
@@ -32,9 +35,21 @@ export function unfinishedIntents(trail: readonly AuditEntry[]): Intent[] {
   return intentsOf(trail).filter((i) => !closed.has(i.token));
 }
 
-/** Whether the intent is in the trail and nobody has closed it. */
-export const intentIsOpen = (trail: readonly AuditEntry[], token: string): boolean =>
-  unfinishedIntents(trail).some((i) => i.token === token);
+/** Whether the intent is in the trail, nobody has closed it, and nobody has taken it over from `holder`. */
+export const intentIsOpen = (trail: readonly AuditEntry[], token: string, holder = token): boolean =>
+  unfinishedIntents(trail).some((i) => i.token === token) && holderOf(trail, token) === holder;
+
+/** Whose the act is: who began it, or the last who took it over from the one before. */
+export function holderOf(trail: readonly AuditEntry[], token: string): string {
+  let holder = token;
+  for (const e of trail) {
+    if (e.event !== "taken") continue;
+    const taken = JSON.parse(e.detail) as { token: string; from: string; by: string };
+    // Two that take from the same: the first in the trail has it.
+    if (taken.token === token && taken.from === holder) holder = taken.by;
+  }
+  return holder;
+}
 
 /** Who holds the target: the oldest intent without a result. */
 export function firstUnfinished(trail: readonly AuditEntry[], target: string): Intent | undefined {

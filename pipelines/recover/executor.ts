@@ -1,11 +1,23 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { TimeoutStrategy, timeout } from "cockatiel";
 import type { Clock } from "../core/clock.ts";
 import type { Action, Control } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
 import { actionContext } from "./action-context.ts";
 import type { ActionAdapter, ActionOutcome, TargetState } from "./actions/action.ts";
-import { type AuditEntry, baselineOf, firstUnfinished, intentsOf, resultOf, unfinishedIntents } from "./audit.ts";
+import {
+  type AuditEntry,
+  baselineOf,
+  firstUnfinished,
+  holderOf,
+  type Intent,
+  intentIsOpen,
+  intentsOf,
+  resultOf,
+  unfinishedIntents,
+} from "./audit.ts";
+import { type Claims, holdLease, type Lease } from "./lease.ts";
 import { messageOf } from "./message-of.ts";
 import { planHash } from "./plan.ts";
 import { runAdapter } from "./run-adapter.ts";
@@ -24,6 +36,10 @@ export interface ExecutorOptions {
   readonly killSwitch: () => boolean;
   readonly executeTimeoutMs?: number;
   readonly probeTimeoutMs?: number;
+  /** Where several processes share the audit: how they know of each other. Without it, whoever opens the store is alone. */
+  readonly claims?: Claims | undefined;
+  /** Keeps other processes of this host off the target, whatever store they have. @throws when one holds it */
+  readonly lockTarget?: ((target: string) => Promise<{ release(): Promise<void> }>) | undefined;
 }
 
 const TIDY_MS = 60_000;
@@ -46,6 +62,8 @@ export function executor(options: ExecutorOptions): ActionExecutor {
   const { adapterFor, store, appendControl, clock, dryRun = true, killSwitch } = options;
   const looking = timeout(options.probeTimeoutMs ?? 10_000, TimeoutStrategy.Aggressive);
   const locked = new Set<string>();
+  /** Acts that this process has under way. */
+  const own = new Set<string>();
   const adapterOf = ({ plan }: Action) => adapterFor(plan.action, plan.target);
   const audit = (action: Action, event: string, detail: string) =>
     store.audit({ planId: action.plan.id, timeMs: clock.nowMs(), event, detail });
@@ -93,6 +111,13 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     if (adapter === undefined) return refuse(action, `no adapter for ${plan.action}`);
     if (locked.has(plan.target)) return refuse(action, "one action per target: another one is under way");
     locked.add(plan.target);
+    let lock: { release(): Promise<void> } | undefined;
+    try {
+      lock = await options.lockTarget?.(plan.target);
+    } catch (e) {
+      locked.delete(plan.target);
+      return refuse(action, `one action per target: another process holds it: ${messageOf(e)}`);
+    }
     try {
       const trail = await store.auditTrail().catch(() => undefined);
       if (trail === undefined) return await refuse(action, "the audit cannot be read");
@@ -103,6 +128,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       if (typeof checked === "string") return await refuse(action, checked);
       await act(action, adapter, checked);
     } finally {
+      await lock?.release();
       locked.delete(plan.target);
     }
   }
@@ -110,44 +136,63 @@ export function executor(options: ExecutorOptions): ActionExecutor {
   async function act(action: Action, adapter: ActionAdapter, state: TargetState) {
     const { target } = action.plan;
     const token = randomUUID();
+    const lease = holdLease(options.claims, token, () => clock.nowMs());
+    let [fence, held] = [0, false];
+    own.add(token);
     const release = async (why: string) => {
       await audit(action, "released", JSON.stringify({ token, why })).catch(() => undefined);
       await tell(action, "result", false, `refused: ${why}`);
     };
     try {
-      await audit(action, "intent", JSON.stringify({ token, target, action: action.plan.action }));
-      const first = firstUnfinished(await store.auditTrail(), target);
-      if (first?.token !== token) {
-        // Another actor wrote its intent first. If it holds the same plan, the result is its to tell.
-        if (first?.planId === action.plan.id) return await audit(action, "released", JSON.stringify({ token }));
-        return await release("another actor holds the target");
-      }
+      const intent = JSON.stringify({ token, target, action: action.plan.action });
+      await lease.seen(() => audit(action, "intent", intent));
+      const trail = await store.auditTrail();
+      // Whoever wrote an intent for this plan before us has the result to tell, even if it is done by now.
+      if (intentsOf(trail, action.plan.id)[0]?.token !== token)
+        return await audit(action, "released", JSON.stringify({ token }));
+      const first = firstUnfinished(trail, target);
+      if (first?.token !== token) return await release("another actor holds the target");
+      fence = first.seq;
       if (killSwitch()) return await release("the kill switch is on");
       await begun(action, `executing on ${state.detail}`);
+      held = true;
     } catch (e) {
       return await release(messageOf(e));
+    } finally {
+      if (!held) {
+        lease.stop();
+        own.delete(token);
+      }
     }
     const timeoutMs = adapter.executeTimeoutMs ?? options.executeTimeoutMs ?? 60_000;
     const outcome = await runAdapter(adapter, target, state, {
       timeoutMs,
-      context: (signal) => contextOf(action, adapter, state, token, signal),
+      context: (signal) => contextOf(action, adapter, state, { token, holder: token, fence, lease, signal }),
       verify: () => looking.execute(() => adapter.verify(target)),
     });
-    await finish(action, token, outcome);
+    lease.stop();
+    await finish(action, token, outcome, lease);
+    own.delete(token);
   }
 
-  const contextOf = (a: Action, adapter: ActionAdapter, state: TargetState, token: string, signal: AbortSignal) =>
+  type Holding = { token: string; holder: string; fence: number; lease: Lease; signal: AbortSignal };
+  const contextOf = (a: Action, adapter: ActionAdapter, state: TargetState, holding: Holding) =>
     actionContext({
       ...requestOf(a),
-      ...{ token, signal, killSwitch, state },
+      ...{ ...holding, killSwitch, state },
       audit: (event, detail) => audit(a, event, detail),
       trail: () => store.auditTrail({ planIds: [a.plan.id] }),
       probe: () => looking.execute(() => adapter.probe(a.plan.target)),
     });
 
   /** The result is told even when its audit cannot be written: the intent is there, and recovery closes it. */
-  async function finish(action: Action, token: string, outcome: ActionOutcome) {
+  async function finish(action: Action, token: string, outcome: ActionOutcome, lease: Lease) {
     const detail = outcome.detail.slice(0, 400);
+    if (lease.lost()) {
+      // The act is another's by now, and so is its result.
+      await audit(action, "late", JSON.stringify({ token, ok: outcome.ok, detail })).catch(() => undefined);
+      return;
+    }
     const problem = await audit(
       action,
       "result",
@@ -159,9 +204,41 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     await tell(action, "result", outcome.ok, `${detail}${problem}`);
   }
 
-  async function afterCrash(action: Action, trail: readonly AuditEntry[], intent: { token: string; timeMs: number }) {
+  /** Waits until whoever holds the act has been silent for so long that he may do nothing more; undefined once it is closed. */
+  async function abandoned(planId: string, token: string) {
+    const { claims } = options;
+    for (;;) {
+      const trail = await store.auditTrail({ planIds: [planId] });
+      const holder = holderOf(trail, token);
+      if (!intentIsOpen(trail, token, holder)) return undefined;
+      if (claims === undefined || claims.silentMs(holder) > 2 * claims.leaseMs) return { trail, holder };
+      await delay(claims.leaseMs / 4);
+    }
+  }
+
+  async function afterCrash(action: Action, intent: Intent) {
+    const { token } = intent;
     const adapter = adapterOf(action);
-    const before = baselineOf(trail, action.plan.id);
+    const left = await abandoned(action.plan.id, token);
+    if (left === undefined) return;
+    const holder = randomUUID();
+    const lease = holdLease(options.claims, holder, () => clock.nowMs());
+    try {
+      await lease.seen(() => audit(action, "taken", JSON.stringify({ token, from: left.holder, by: holder })));
+      if (!intentIsOpen(await store.auditTrail({ planIds: [action.plan.id] }), token, holder)) return;
+      await settleAbandoned(action, adapter, baselineOf(left.trail, action.plan.id), intent, { holder, lease });
+    } finally {
+      lease.stop();
+    }
+  }
+
+  async function settleAbandoned(
+    action: Action,
+    adapter: ActionAdapter | undefined,
+    before: TargetState | undefined,
+    intent: Intent,
+    { holder, lease }: { holder: string; lease: Lease },
+  ) {
     const now = await looking.execute(async () => adapter?.probe(action.plan.target)).catch(() => undefined);
     const newer = now?.startedAtMs != null && now.startedAtMs > intent.timeMs;
     const done =
@@ -170,7 +247,8 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       await begun(action, "begun before a restart of ours");
     let outcome: ActionOutcome = { ok: done, detail: done ? "found done after restart" : "unknown, not repeated" };
     if (!done && !dryRun && adapter?.tidy && before !== undefined) {
-      const context = contextOf(action, adapter, before, intent.token, AbortSignal.timeout(TIDY_MS));
+      const holding = { token: intent.token, holder, fence: intent.seq, lease, signal: AbortSignal.timeout(TIDY_MS) };
+      const context = contextOf(action, adapter, before, holding);
       const tidied = await context
         .step("tidy")
         .then(() => adapter.tidy!(action.plan.target, before, context))
@@ -178,7 +256,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       const how = tidied.done ? "completed after restart" : `${outcome.detail}; ${tidied.ok ? "tidied" : "not tidied"}`;
       outcome = { ok: tidied.done, detail: `${how}: ${tidied.detail}` };
     }
-    await finish(action, intent.token, outcome);
+    await finish(action, intent.token, outcome, lease);
   }
 
   const onCommitted = async (action: Action) => {
@@ -190,10 +268,14 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     onCommitted,
     async recoverUnfinished(trail, actions) {
       const open = unfinishedIntents(trail);
+      const waiting: Promise<void>[] = [];
       for (const action of actions) {
+        if (intentsOf(trail, action.plan.id).some((i) => own.has(i.token))) continue;
         const intent = open.find((i) => i.planId === action.plan.id);
         const result = resultOf(trail, action.plan.id);
-        if (intent !== undefined) await afterCrash(action, trail, intent);
+        // What another one still holds may take long: nothing else waits for it.
+        if (intent !== undefined && options.claims !== undefined) waiting.push(afterCrash(action, intent));
+        else if (intent !== undefined) await afterCrash(action, intent);
         else if (result !== undefined) {
           if (action.state === "approved") await begun(action, "begun before a restart of ours");
           if (action.state === "approved" || action.state === "executing")
@@ -202,6 +284,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
         else if (action.state === "proposed" && baselineOf(trail, action.plan.id) === undefined) await tryOut(action);
         else await onCommitted(action);
       }
+      await Promise.all(waiting);
     },
   };
 }

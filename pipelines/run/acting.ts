@@ -1,5 +1,7 @@
 /** Who carries out approved plans, where the config says on what. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../core/clock.ts";
@@ -8,6 +10,9 @@ import type { Action, Control } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
 import { adaptersFor } from "../recover/actions/index.ts";
 import { executor } from "../recover/executor.ts";
+import type { Claims } from "../recover/lease.ts";
+import { targetKey } from "../recover/target-key.ts";
+import { lockDirectory } from "../runtime/directory-lock.ts";
 import { KILL_SWITCH } from "./job.ts";
 import { componentLog } from "./observe/log.ts";
 
@@ -28,17 +33,28 @@ export function actingOn(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly appendControl: (control: Control) => Promise<void>;
+  /** The audit of all workers, where there are several. */
+  readonly shared?: Pick<Store, "audit" | "auditTrail"> & { readonly claims: Claims };
 }): Acting | undefined {
   const { config, store, clock, appendControl } = options;
   const log = componentLog(options.log, "act");
   const { supervisor, targets, dryRun } = config.recover;
+  const audit = options.shared ?? store;
+  // Whoever acts on this host, with whatever store, meets the others here.
+  const lockDir = config.recover.lockDir ?? join(tmpdir(), `faultwright-locks-${userInfo().uid}`);
   if (!supervisor && targets.every((t) => t.use.kind === "supervisor")) return undefined;
   const run = executor({
     adapterFor: adaptersFor(
       targets,
       supervisor && { url: supervisor.url, token: process.env[supervisor.tokenEnv] ?? "" },
     ),
-    store,
+    store: audit,
+    claims: options.shared?.claims,
+    lockTarget: (name) => {
+      const target = targets.find((t) => t.name === name);
+      const key = target ? targetKey(target, supervisor?.url) : name;
+      return lockDirectory(lockDir, `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.lock`);
+    },
     appendControl,
     clock,
     dryRun,
@@ -52,7 +68,7 @@ export function actingOn(options: {
     },
     async recoverUnfinished() {
       const known = (await store.latest("actions", { limit: ACTIONS })).map((r) => JSON.parse(r.value) as Action);
-      await run.recoverUnfinished(await store.auditTrail(), known);
+      await run.recoverUnfinished(await audit.auditTrail(), known);
     },
   };
 }

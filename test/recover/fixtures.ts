@@ -126,6 +126,7 @@ export function testContext(parts: Partial<ActionContext> = {}): ActionContext &
     steps,
     onsetMs: null,
     token: randomUUID(),
+    fence: 1,
     signal: new AbortController().signal,
     step: async (name) => void steps.push(name),
     guard: async () => {},

@@ -40,6 +40,8 @@ export interface ActionRequest {
 export interface ActionContext extends ActionRequest {
   /** Ours alone: `[0-9a-f-]`, names what this attempt makes, so that what a crash leaves can be told from all else. */
   readonly token: string;
+  /** Grows with each act, over all actors: a target that keeps the highest can refuse one that slept. */
+  readonly fence: number;
   readonly signal: AbortSignal;
   /**
    * To be called before each effect. Durable in the audit when it settles.

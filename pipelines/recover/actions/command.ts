@@ -10,7 +10,8 @@ type Target = UseOf<"command">;
 
 /**
  * Argument arrays of the config, for what has no adapter. Nothing of an incident reaches them but the onset, as a number in
- * `FAULTWRIGHT_ONSET_MS`, and the token of the act in `FAULTWRIGHT_ACT`, by which a script can tell a second call.
+ * `FAULTWRIGHT_ONSET_MS`, the token of the act in `FAULTWRIGHT_ACT`, by which a script can tell a second call, and a number that
+ * grows with each act in `FAULTWRIGHT_FENCE`, by which it can refuse an actor that slept.
  */
 export function command({ targets }: { readonly targets: Readonly<Record<string, Target>> }): ActionFamily {
   const kinds = new Set(Object.values(targets).flatMap((t) => Object.keys(t.actions)));
@@ -19,8 +20,9 @@ export function command({ targets }: { readonly targets: Readonly<Record<string,
 
 function adapter(kind: string, targets: Readonly<Record<string, Target>>): ActionAdapter {
   const actionOf = (name: string) => targetOf(targetOf(targets, name).actions, kind);
-  const env = (onsetMs: number | null, token = "") => ({
+  const env = (onsetMs: number | null, token = "", fence = 0) => ({
     FAULTWRIGHT_ACT: token,
+    FAULTWRIGHT_FENCE: String(fence),
     FAULTWRIGHT_ONSET_MS: onsetMs === null ? "" : String(Math.round(onsetMs)),
   });
   async function probe(name: string): Promise<TargetState> {
@@ -47,17 +49,17 @@ function adapter(kind: string, targets: Readonly<Record<string, Target>>): Actio
       if (rehearse) await runChecked(rehearse, { timeoutMs: 8000, env: env(onsetMs) });
       return { ok: true, detail: `would run ${JSON.stringify(run).slice(0, 200)}${rehearse ? ", rehearsed" : ""}` };
     },
-    async execute(name, _state, { onsetMs, token, signal, guard, step }) {
+    async execute(name, _state, { onsetMs, token, fence, signal, guard, step }) {
       const { run, timeout } = actionOf(name);
       await guard();
       await step("run", JSON.stringify(run));
-      await runChecked(run, { timeoutMs: timeout, signal, env: env(onsetMs, token) });
+      await runChecked(run, { timeoutMs: timeout, signal, env: env(onsetMs, token, fence) });
       return { ok: true, detail: `ran ${JSON.stringify(run[0]).slice(0, 120)}` };
     },
-    async undo(name, _before, { onsetMs, token, signal }) {
+    async undo(name, _before, { onsetMs, token, fence, signal }) {
       const { undo, timeout } = actionOf(name);
       if (undo === undefined) return { ok: false, detail: "the config has no way back" };
-      await runChecked(undo, { timeoutMs: timeout, signal, env: env(onsetMs, token) });
+      await runChecked(undo, { timeoutMs: timeout, signal, env: env(onsetMs, token, fence) });
       return { ok: true, detail: `ran ${JSON.stringify(undo[0]).slice(0, 120)}` };
     },
     // Whether it ran before a crash of ours shows in nothing that we know: it counts as not done, and is not repeated.

@@ -55,7 +55,8 @@ export function supervisedProcess(options: SupervisorOptions): {
         if (!state.exists) return { ok: false, detail: `the supervisor does not know ${target}` };
         return { ok: true, detail: `would restart ${target}, now ${state.detail}` };
       },
-      async execute(target, state, { signal, step }) {
+      async execute(target, state, { signal, guard, step }) {
+        await guard();
         await step("restart");
         const after = stateOf(await client.post(target, "restart", signal), true, "");
         const ok = after.fingerprint !== state.fingerprint;
@@ -73,7 +74,8 @@ export function supervisedProcess(options: SupervisorOptions): {
           return { ok: false, detail: `${target} has no previous release` };
         return { ok: true, detail: `would go from ${state.release} back to ${state.previousRelease}` };
       },
-      async execute(target, state, { signal, step }) {
+      async execute(target, state, { signal, guard, step }) {
+        await guard();
         await step("rollback", `from ${state.release} to ${state.previousRelease}`);
         const after = stateOf(await client.post(target, "rollback", signal), true, "");
         const ok = after.release !== null && after.release === state.previousRelease;

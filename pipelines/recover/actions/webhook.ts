@@ -10,8 +10,8 @@ type Target = UseOf<"webhook">;
 const MAX_ANSWER = 65_536;
 
 /**
- * POST to addresses of the config. The body holds the action, the target, the onset and a key that stays the same for one
- * act (`Idempotency-Key`). Never retried, redirects are not followed, answers are bounded in size and time.
+ * POST to addresses of the config. The body holds the action, the target, the onset, a key that stays the same for one
+ * act (`Idempotency-Key`), and a fence that grows with each act. Never retried, redirects are not followed, answers are bounded in size and time.
  */
 export function webhook({ targets }: { readonly targets: Readonly<Record<string, Target>> }): ActionFamily {
   const kinds = new Set(Object.values(targets).flatMap((t) => Object.keys(t.actions)));
@@ -47,8 +47,8 @@ function adapter(kind: string, targets: Readonly<Record<string, Target>>): Actio
       detail: health.detail,
     };
   }
-  async function post(name: string, url: string, what: string, { onsetMs, token, signal }: ActionContext) {
-    const body = JSON.stringify({ action: kind, what, target: name, onsetMs, key: token });
+  async function post(name: string, url: string, what: string, { onsetMs, token, fence, signal }: ActionContext) {
+    const body = JSON.stringify({ action: kind, what, target: name, onsetMs, key: token, fence });
     const headers = { "content-type": "application/json", "idempotency-key": `${token}-${what}` };
     const limit = AbortSignal.any([signal, AbortSignal.timeout(actionOf(name).timeout)]);
     await call(targetOf(targets, name), url, { method: "POST", headers, body }, limit);

@@ -14,6 +14,7 @@ import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
 import { kafkaDoor } from "./door.ts";
 import { HEADERS } from "./route.ts";
+import { sharedAudit } from "./shared-audit.ts";
 import { followOutputs } from "./view.ts";
 import { toRecords } from "./wire.ts";
 import { startWorker, type WorkerOptions } from "./worker.ts";
@@ -71,7 +72,15 @@ export async function kafkaStream({
     };
     const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
     const act = worker.groups.get("act");
-    const acting = act && actingOn({ config, store, clock, log, appendControl });
+    const shared = await sharedAudit({
+      transport,
+      topic: names.audit,
+      store,
+      log: componentLog(log, "audit"),
+      leaseMs: config.runtime.session / 2,
+    });
+    closers.unshift(() => shared.stop());
+    const acting = act && actingOn({ config, store, clock, log, appendControl, shared });
     /** Only the process that runs the act stage acts: another one's repair is not repeated. */
     const ours = () => act?.status().some((t) => t.ready) ?? false;
 

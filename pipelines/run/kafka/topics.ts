@@ -11,6 +11,8 @@ export interface Names {
   readonly messages: string;
   /** Incidents to act. */
   readonly decisions: string;
+  /** What the actors of all workers did, in one order. */
+  readonly audit: string;
   output(topic: Topic): string;
   /** Compacted state of a stage. */
   state(stage: string): string;
@@ -25,6 +27,7 @@ export const namesOf = (prefix: string): Names => ({
   signals: `${prefix}.signals`,
   messages: `${prefix}.messages`,
   decisions: `${prefix}.decisions`,
+  audit: `${prefix}.audit`,
   output: (topic) => `${prefix}.${topic}`,
   state: (stage) => `${prefix}.${stage}-state`,
   group: (stage) => `${prefix}.${stage}`,
@@ -67,6 +70,8 @@ export function topicSpecs(names: Names, { route, features: tasks, replication }
     spec(names.output("dead-letters"), tasks, kept(14 * DAY_MS)),
     spec(names.output("incidents"), 1, latest),
     spec(names.output("actions"), 1, latest),
+    // One partition: its order says who was first.
+    spec(names.audit, 1, kept(-1)),
     spec(names.state("route"), route, state),
     spec(names.state("features"), tasks, state),
     spec(names.state("incidents"), 1, state),

@@ -69,15 +69,7 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
         limit ?? null,
       ]),
     latest: (topic, latest = {}) => select(...latestQuery(topic, latest)),
-    audit: (...entries) =>
-      guarded(() =>
-        database.transaction(async (sql) => {
-          // Two writers must not chain to the same entry.
-          await sql.query("LOCK TABLE audit IN EXCLUSIVE MODE");
-          for (const rows of batches(entries.map((e) => [e.planId, e.event, e.detail, String(e.timeMs)] as const)))
-            await writeAudit(sql, rows);
-        }),
-      ),
+    audit: (...entries) => guarded(() => database.transaction((sql) => appendAudit(sql, entries))),
     auditTrail: ({ planIds } = {}) =>
       guarded(async () => {
         const { rows } = await database.query<AuditEntry & { seq: number | bigint | string; hash: string }>(
@@ -149,6 +141,14 @@ async function writeCommit(sql: Sql, commit: Commit): Promise<void> {
     );
   }
   await writeOutputs(sql, commit.outputs);
+  if (commit.audit !== undefined && commit.audit.length > 0) await appendAudit(sql, commit.audit);
+}
+
+async function appendAudit(sql: Sql, entries: readonly AuditEntry[]): Promise<void> {
+  // Two writers must not chain to the same entry.
+  await sql.query("LOCK TABLE audit IN EXCLUSIVE MODE");
+  for (const rows of batches(entries.map((e) => [e.planId, e.event, e.detail, String(e.timeMs)] as const)))
+    await writeAudit(sql, rows);
 }
 
 async function writeOutputs(sql: Sql, outputs: readonly OutputRecord[]): Promise<void> {

@@ -141,6 +141,7 @@ describe("a webhook", () => {
       target: HOSTILE,
       onsetMs: 123,
       key: token,
+      fence: expect.any(Number),
     });
     expect(got[0]!.headers["idempotency-key"]).toBe(`${token}-execute`);
   });
