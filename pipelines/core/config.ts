@@ -165,6 +165,19 @@ const shape = z.strictObject({
       verify: duration.default(300_000).describe("The incident must resolve within this after an action."),
       cooldown: duration.default(60_000),
       perHour: z.number().int().positive().default(6),
+      limits: z
+        .record(
+          z.string(),
+          z.strictObject({ cooldown: duration.optional(), perHour: z.number().int().nonnegative().optional() }),
+        )
+        .default({})
+        .describe("Limits of single kinds of action, beside those of all."),
+      approvals: z
+        .strictObject({
+          secretEnv: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable"),
+        })
+        .optional()
+        .describe("Decisions by webhook, signed with the secret in this variable."),
       lockDir: z
         .string()
         .startsWith("/", "give an absolute path")

@@ -289,6 +289,8 @@ export interface Plan {
   readonly risk: "low" | "medium" | "high";
   readonly createdMs: number;
   readonly expiresMs: number;
+  /** The plan whose effect this one takes back. */
+  readonly undoOf?: string;
   readonly hash: string;
 }
 
@@ -298,6 +300,8 @@ export interface Action {
   readonly version: number;
   readonly approvedBy: string | null;
   readonly attempts: number;
+  /** Why people have to go on from here: nothing more is tried. */
+  readonly needsHuman?: string;
   readonly history: readonly { readonly timeMs: number; readonly state: ActionState; readonly detail: string }[];
 }
 
@@ -315,6 +319,8 @@ export type Control =
       readonly by: string;
     }
   | { readonly kind: "reject"; readonly timeMs: number; readonly planId: string; readonly by: string }
+  /** Asks for a plan that takes this one's effect back. */
+  | { readonly kind: "undo"; readonly timeMs: number; readonly planId: string; readonly by: string }
   | {
       readonly kind: "dryRun";
       readonly timeMs: number;

@@ -195,6 +195,14 @@ export const policyRule = z
       .strictObject({ kind: z.enum(["deploy", "restart", "config", "scale"]), within: duration })
       .optional()
       .describe("A change of the suspect within this time before the onset."),
+    series: z.string().optional().describe("A series that is out of the ordinary; * stands for anything."),
+    log: z.string().optional().describe("Template of a log line that came with the fault; * stands for anything."),
+    label: z.string().optional().describe("A label of the incident; * stands for anything."),
+    severity: z
+      .array(z.enum(["critical", "major", "minor"]))
+      .min(1)
+      .optional(),
+    confidence: z.number().min(0).max(1).optional().describe("Least confidence of the diagnosis."),
     action: z.string().min(1).describe("Kind of action; `none` leaves it to people."),
   })
   .transform(({ change, ...rest }) => ({

@@ -59,9 +59,17 @@ export function firstUnfinished(trail: readonly AuditEntry[], target: string): I
 }
 
 /** The result of a plan that was begun. */
-export function resultOf(trail: readonly AuditEntry[], planId: string): { ok: boolean; detail: string } | undefined {
+export function resultOf(trail: readonly AuditEntry[], planId: string): Result | undefined {
   const entry = trail.findLast((e) => e.planId === planId && e.event === "result");
   return entry === undefined ? undefined : parseResult(entry);
 }
 
-const parseResult = (entry: AuditEntry) => JSON.parse(entry.detail) as { token: string; ok: boolean; detail: string };
+const parseResult = (entry: AuditEntry) => JSON.parse(entry.detail) as Result;
+
+interface Result {
+  readonly token: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** The target as the act left it. */
+  readonly after?: TargetState;
+}

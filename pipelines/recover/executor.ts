@@ -21,6 +21,7 @@ import { type Claims, holdLease, type Lease } from "./lease.ts";
 import { messageOf } from "./message-of.ts";
 import { planHash } from "./plan.ts";
 import { runAdapter } from "./run-adapter.ts";
+import { pastAct, undoAdapter } from "./undo.ts";
 
 export interface ExecutorOptions {
   /** The adapter of a kind of action for a target. */
@@ -64,7 +65,11 @@ export function executor(options: ExecutorOptions): ActionExecutor {
   const locked = new Set<string>();
   /** Acts that this process has under way. */
   const own = new Set<string>();
-  const adapterOf = ({ plan }: Action) => adapterFor(plan.action, plan.target);
+  const adapterOf = async ({ plan }: Action): Promise<ActionAdapter | undefined> => {
+    const adapter = adapterFor(plan.action, plan.target);
+    if (adapter === undefined || plan.undoOf === undefined) return adapter;
+    return undoAdapter(adapter, pastAct(await store.auditTrail({ planIds: [plan.undoOf] }), plan.undoOf));
+  };
   const audit = (action: Action, event: string, detail: string) =>
     store.audit({ planId: action.plan.id, timeMs: clock.nowMs(), event, detail });
   const tell = (action: Action, kind: "dryRun" | "result", ok: boolean, detail: string) =>
@@ -78,9 +83,9 @@ export function executor(options: ExecutorOptions): ActionExecutor {
 
   async function tryOut(action: Action) {
     const { target } = action.plan;
-    const adapter = adapterOf(action);
-    if (adapter === undefined) return tell(action, "dryRun", false, `no adapter for ${action.plan.action}`);
     try {
+      const adapter = await adapterOf(action);
+      if (adapter === undefined) return await tell(action, "dryRun", false, `no adapter for ${action.plan.action}`);
       const state = await looking.execute(() => adapter.probe(target));
       const outcome = await looking.execute(() => adapter.dryRun(target, state, requestOf(action)));
       await audit(action, "probed", JSON.stringify(state));
@@ -95,7 +100,8 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     const before = baselineOf(trail, action.plan.id);
     if (before === undefined) return "the target was never probed for this plan";
     const now = await looking.execute(() => adapter.probe(action.plan.target));
-    if (now.healthy && !before.healthy) return "the target is already healthy again";
+    if (now.healthy && !before.healthy && action.plan.undoOf === undefined)
+      return "the target is already healthy again";
     if (now.fingerprint !== before.fingerprint) return `the target changed since the plan: ${now.detail}`;
     const outcome = await looking.execute(() => adapter.dryRun(action.plan.target, now, requestOf(action)));
     return outcome.ok ? now : outcome.detail;
@@ -107,7 +113,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     if (planHash(plan) !== plan.hash || action.approvedBy === null)
       return refuse(action, "the approval is not for this plan");
     if (clock.nowMs() > plan.expiresMs) return refuse(action, "the approval has expired");
-    const adapter = adapterOf(action);
+    const adapter = await adapterOf(action).catch(() => undefined);
     if (adapter === undefined) return refuse(action, `no adapter for ${plan.action}`);
     if (locked.has(plan.target)) return refuse(action, "one action per target: another one is under way");
     locked.add(plan.target);
@@ -193,10 +199,12 @@ export function executor(options: ExecutorOptions): ActionExecutor {
       await audit(action, "late", JSON.stringify({ token, ok: outcome.ok, detail })).catch(() => undefined);
       return;
     }
+    const adapter = adapterFor(action.plan.action, action.plan.target);
+    const after = await looking.execute(async () => adapter?.probe(action.plan.target)).catch(() => undefined);
     const problem = await audit(
       action,
       "result",
-      JSON.stringify({ token, ok: outcome.ok, detail, figures: outcome.figures }),
+      JSON.stringify({ token, ok: outcome.ok, detail, figures: outcome.figures, after }),
     ).then(
       () => "",
       (e) => `; audit failed: ${messageOf(e)}`,
@@ -218,7 +226,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
 
   async function afterCrash(action: Action, intent: Intent) {
     const { token } = intent;
-    const adapter = adapterOf(action);
+    const adapter = await adapterOf(action);
     const left = await abandoned(action.plan.id, token);
     if (left === undefined) return;
     const holder = randomUUID();

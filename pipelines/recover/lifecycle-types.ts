@@ -62,5 +62,5 @@ export interface Clockwork {
   nowMs: number;
   watermarkMs: number;
   seq: number;
-  starts: { target: string; timeMs: number }[];
+  starts: { target: string; timeMs: number; action?: string }[];
 }

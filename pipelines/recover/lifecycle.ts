@@ -1,4 +1,4 @@
-import type { Action, ActionState, Control } from "../core/records.ts";
+import type { Action, ActionState, Control, Plan } from "../core/records.ts";
 import { fromChunk, type PutChunk, toChunk } from "../core/stage.ts";
 import { describeAction } from "./actions/descriptions.ts";
 import type { ActionLifecycle, Case, Clockwork, Entry, LifecycleOptions } from "./lifecycle-types.ts";
@@ -10,6 +10,12 @@ export type { ActionLifecycle, LifecycleOptions } from "./lifecycle-types.ts";
 
 const HISTORY_LIMIT = 100;
 const RETENTION_MS = 86_400_000;
+const UNHURRIED = {
+  cooldownMs: 0,
+  maxPerHour: Number.POSITIVE_INFINITY,
+  staleMs: Number.POSITIVE_INFINITY,
+  perAction: {},
+};
 
 /**
  * From diagnosed incidents to plans, and from plans to verified repairs: pure and deterministic, does nothing itself.
@@ -46,22 +52,25 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
     putEntry({ ...entry, action: { ...action, ...more, state, version: action.version + 1, history } });
     changed.add(planId);
   }
-  const against = (target: string, radius: readonly string[], self: string | null) => {
+  const against = (plan: Pick<Plan, "action" | "target" | "blastRadius" | "undoOf">, self: string | null) => {
     const others = ordered().map((e) => e.action);
     const troubled = [...cases.values()].filter((c) => c.resolvedMs === null).flatMap((c) => c.entities);
-    const view = { ...time, targets, limits, troubled, others: others.filter((a) => a.plan.id !== self) };
-    return refusal(view, target, radius, self !== null);
+    // A person asks for an undo, knows what they saw, and does not want to wait.
+    const bounds = plan.undoOf === undefined ? limits : { ...limits, ...UNHURRIED };
+    const view = { ...time, targets, limits: bounds, troubled, others: others.filter((a) => a.plan.id !== self) };
+    return refusal(view, plan.action, plan.target, plan.blastRadius, self !== null);
   };
   function stop(id: string, known: Case, last: Action | undefined, text: string) {
     const why = `stopped: ${text}; page a human`;
     putCase(id, { ...known, stopped: true, why });
-    if (last !== undefined) record(last.plan.id, last.state, why, time.nowMs);
+    if (last !== undefined) record(last.plan.id, last.state, why, time.nowMs, { needsHuman: text });
   }
 
   function propose(id: string, known: Case) {
     if (known.stopped || known.resolvedMs !== null) return;
-    const own = ordered().map((e) => e.action);
-    const plans = own.filter((a) => a.plan.incidentId === id);
+    const mine = ordered().filter((e) => e.action.plan.incidentId === id && e.action.plan.undoOf === undefined);
+    const plans = mine.map((e) => e.action);
+    if (ordered().some(({ action: a }) => a.plan.incidentId === id && a.plan.undoOf && ACTIVE.has(a.state))) return;
     if (plans.some((a) => ACTIVE.has(a.state))) return;
     const say = (why: string) => known.why !== why && putCase(id, { ...known, why });
     const tried = plans.filter((a) => a.attempts > 0);
@@ -74,16 +83,25 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
     if (target === undefined) return say("the suspect is not in the allow-list");
     // A database has other rungs than a process: those that the target lacks are left out.
     const rungs = ladder.filter((kind) => describe(kind, target) !== undefined);
-    const rung = last?.plan.target === target ? rungs.indexOf(last.plan.action) + 1 : -1;
-    if (rung === 0 || (rung > 0 && rung === rungs.length))
-      return stop(id, known, last, "the ladder has no further rung");
-    const kind = rung < 0 ? known.action : rungs[rung]!;
+    const considered = mine.filter(
+      (e) => e.action.plan.target === target && (e.action.attempts > 0 || e.dryRunOk === false),
+    );
+    const heights = considered.filter((e) => e.action.attempts > 0).map((e) => rungs.indexOf(e.action.plan.action));
+    const kinds = new Set(considered.map((e) => e.action.plan.action));
+    const next = heights.includes(-1)
+      ? undefined
+      : rungs.find((kind, i) => i > Math.max(-1, ...heights) && !kinds.has(kind));
+    if (considered.length > 0 && next === undefined)
+      return stop(id, known, plans.at(-1), "the ladder has no further rung");
+    const kind = considered.length === 0 ? known.action : next!;
     if (kind === null) return say("the policy names no action");
     const description = describe(kind, target);
     if (description === undefined) return say(`no action of kind ${kind} for ${target}`);
-    const refused = against(target, description.blastRadius, null);
+    const refused = against({ action: kind, target, blastRadius: description.blastRadius }, null);
     if (refused !== null) return say(refused);
-    const reason = rung < 0 ? known.reason : `${last!.plan.action} did not help: ${known.reason}`;
+    const before = considered.at(-1);
+    const how = before?.dryRunOk === false ? "is not possible" : "did not help";
+    const reason = before === undefined ? known.reason : `${before.action.plan.action} ${how}: ${known.reason}`;
     const [createdMs, expiresMs] = [time.nowMs, time.nowMs + approvalMs];
     const { onsetMs = null } = known;
     const parts = { incidentId: id, action: kind, target, reason, onsetMs, ...description, createdMs, expiresMs };
@@ -98,9 +116,46 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
 
   function approve(entry: Entry, by: string, timeMs: number) {
     const { plan } = entry.action;
-    const refused = entry.dryRunOk === false ? "its dry run failed" : against(plan.target, plan.blastRadius, plan.id);
+    const refused = entry.dryRunOk === false ? "its dry run failed" : against(plan, plan.id);
     if (refused === null) record(plan.id, "approved", `approved by ${by}`, timeMs, { approvedBy: by });
     return refused;
+  }
+  /** Proposes to take an action's effect back; it needs an approval of its own. From here on people have the incident. */
+  function undo({ action, startedMs }: Entry, { by, timeMs }: { by: string; timeMs: number }): string | null {
+    const { plan } = action;
+    if (plan.undoOf !== undefined) return "it is itself an undo";
+    if (action.attempts === 0 || startedMs === null) return "it was never carried out";
+    if (action.state === "executing") return "it is still under way";
+    if (!plan.reversible) return "it has no way back";
+    const later = ordered().find(
+      (e) => e.action.plan.target === plan.target && e.seq > entries.get(plan.id)!.seq && e.startedMs !== null,
+    );
+    if (later !== undefined) return `${later.action.plan.id} came after it`;
+    const refused = against({ ...plan, undoOf: plan.id }, null);
+    // Its own action may still wait for its verification: that is what is taken back.
+    if (refused !== null && !refused.includes(plan.id)) return refused;
+    if (action.state === "executed") record(plan.id, "unverified", `undo asked for by ${by}`, timeMs);
+    const { id: undoOf, hash: _, ...same } = plan;
+    const back = makePlan({
+      ...same,
+      undoOf,
+      reason: `undo of ${undoOf}, asked for by ${by}`,
+      effect: `takes back: ${plan.effect}`,
+      preconditions: ["the target is as that action left it"],
+      reversible: false,
+      expectedLoss: "what the target did since that action",
+      createdMs: timeMs,
+      expiresMs: timeMs + approvalMs,
+    });
+    const history = [{ timeMs, state: "proposed" as const, detail: back.reason }];
+    if (entries.has(back.id)) return `${back.id} was asked for already`;
+    const asked: Action = { plan: back, state: "proposed", version: 1, approvedBy: null, attempts: 0, history };
+    putEntry({ action: asked, seq: time.seq++, dryRunOk: null, startedMs: null, endedMs: null });
+    changed.add(back.id);
+    const known = cases.get(plan.incidentId);
+    if (known !== undefined)
+      putCase(plan.incidentId, { ...known, stopped: true, why: `undone by ${by}; page a human` });
+    return null;
   }
   /** Lets time pass: expiry, verification, automatic approval, new plans, and forgetting. */
   function settle() {
@@ -109,11 +164,15 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
       const known = cases.get(plan.incidentId);
       const resolvedMs = known?.resolvedMs ?? null;
       if (state === "proposed" || state === "approved") {
-        if (resolvedMs !== null)
+        if (resolvedMs !== null && plan.undoOf === undefined)
           record(plan.id, "expired", "the incident resolved before anything was done", time.nowMs);
         else if (time.nowMs > plan.expiresMs) record(plan.id, "expired", "not carried out in time", time.nowMs);
-        else if (state === "proposed" && entry.dryRunOk === true && auto.has(plan.action))
+        else if (state === "proposed" && entry.dryRunOk === true && plan.undoOf === undefined && auto.has(plan.action))
           approve(entry, "policy", time.nowMs);
+      } else if (state === "executed" && plan.undoOf !== undefined) {
+        record(plan.id, "verified", "the target is as it was before", time.nowMs);
+        const undone = entries.get(plan.undoOf)?.action;
+        if (undone !== undefined) record(undone.plan.id, undone.state, `undone by ${plan.id}`, time.nowMs);
       } else if (state === "executed") {
         const late = time.watermarkMs >= entry.endedMs! + verifyMs;
         if (resolvedMs !== null && resolvedMs >= entry.startedMs!)
@@ -124,7 +183,8 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
       }
     }
     for (const id of [...cases.keys()].sort()) propose(id, cases.get(id)!);
-    const keepMs = Math.max(3_600_000, limits.cooldownMs);
+    const cooldowns = Object.values(limits.perAction ?? {}).map((l) => l.cooldownMs ?? 0);
+    const keepMs = Math.max(3_600_000, limits.cooldownMs, ...cooldowns);
     time.starts = time.starts.filter((s) => time.nowMs - s.timeMs < keepMs);
     for (const { action } of ordered()) {
       if (ACTIVE.has(action.state) || time.nowMs - action.history.at(-1)!.timeMs < RETENTION_MS) continue;
@@ -226,12 +286,18 @@ export function actionLifecycle(options: LifecycleOptions): ActionLifecycle {
       if (known !== undefined) putCase(plan.incidentId, { ...known, stopped: true, why: `rejected by ${control.by}` });
     } else if (control.kind === "dryRun") {
       putEntry({ ...entry, dryRunOk: control.ok });
-      note(`dry run ${control.ok ? "ok" : "failed"}: ${control.detail}`);
+      const told = `dry run ${control.ok ? "ok" : "failed"}: ${control.detail}`;
+      // What can't be done is no longer offered; the ladder goes on.
+      if (!control.ok && state === "proposed") to("rejected", told);
+      else note(told);
+    } else if (control.kind === "undo") {
+      const refused = undo(entry, control);
+      if (refused !== null) note(`refused: undo by ${control.by}, ${refused}`);
     } else if (control.kind === "executing") {
       if (approvedBy === null || (state !== "approved" && state !== "expired"))
         return note(`refused: execution reported, the plan is ${state}`);
       putEntry({ ...entry, startedMs: control.timeMs });
-      time.starts.push({ target: plan.target, timeMs: control.timeMs });
+      time.starts.push({ target: plan.target, timeMs: control.timeMs, action: plan.action });
       to("executing", control.detail, { attempts: attempts + 1 });
     } else if (state === "executing") {
       putEntry({ ...entry, endedMs: control.timeMs });

@@ -9,6 +9,15 @@ export interface PolicyRule {
   /** A ranker that must speak for the suspect, a glob with `*`. */
   readonly evidence?: string;
   /** A change of the suspect at most `withinMs` before the onset. */
+  /** What a series that is out of the ordinary is called, a glob with `*`. */
+  readonly series?: string;
+  /** Template of a log line that came with the fault, a glob with `*`. */
+  readonly log?: string;
+  /** A label of the incident, a glob with `*`. */
+  readonly label?: string;
+  readonly severity?: readonly ("critical" | "major" | "minor")[];
+  /** Least confidence of the diagnosis, 0 to 1. */
+  readonly confidence?: number;
   readonly change?: { readonly kind: "deploy" | "restart" | "config" | "scale"; readonly withinMs: number };
   /** Kind of action; `none` leaves it to people. */
   readonly action: string;
@@ -20,8 +29,15 @@ export const DEFAULT_POLICY: readonly PolicyRule[] = [
   { action: "restart" },
 ];
 
-/** From the gentlest step on; after the last one a human is paged. */
-export const DEFAULT_LADDER: readonly string[] = ["restart", "rollback"];
+/**
+ * From the gentlest step on: restart, roll back, restore, fail over; after the last one a human is paged. A target has few
+ * of them, and one whose dry run fails (no earlier release that was verified, no backup of before) is passed over.
+ */
+export const DEFAULT_LADDER: readonly string[] = [
+  ...["restart", "vm-resume", "vm-reset", "vm-start"],
+  ...["rollback", "vm-revert", "restore-files", "point-in-time-recovery", "restore-latest"],
+  "promote-replica",
+];
 
 /** Names of entities meet as `name` or `kind:name`. */
 export const sameEntity = (entity: string, name: string): boolean => entity === name || entity.endsWith(`:${name}`);
@@ -31,8 +47,18 @@ export function chooseAction(policy: readonly PolicyRule[], incident: Incident):
   const diagnosis = incident.diagnosis;
   const suspect = diagnosis?.suspects[0];
   if (diagnosis == null || suspect === undefined) return null;
-  const rule = policy.find((r) => fits(r, suspect, diagnosis));
+  const rule = policy.find((r) => fits(r, suspect, diagnosis) && holds(r, incident));
   return rule === undefined || rule.action === "none" ? null : rule.action;
+}
+
+/** What the rule asks of the incident, beside its suspect. */
+function holds({ series, log, label, severity, confidence }: PolicyRule, incident: Incident): boolean {
+  const diagnosis = incident.diagnosis as Diagnosis;
+  if (severity !== undefined && !severity.includes(incident.severity)) return false;
+  if (confidence !== undefined && diagnosis.confidence < confidence) return false;
+  if (label !== undefined && !incident.labels.some((l) => globMatches(label, l))) return false;
+  if (log !== undefined && !diagnosis.logs.some((l) => globMatches(log, l.template))) return false;
+  return series === undefined || incident.anomalies.some((a) => globMatches(series, a.series));
 }
 
 /** A deploy is seen with the first telemetry of the new release, so after the fault that it brought may have shown. */

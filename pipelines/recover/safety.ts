@@ -21,6 +21,8 @@ export interface SafetyLimits {
   readonly staleMs: number;
   /** Share of the known services that one action may touch (one service is always allowed). */
   readonly maxBlastRatio: number;
+  /** For single kinds of action, beside the above. */
+  readonly perAction?: Readonly<Record<string, { readonly cooldownMs?: number; readonly maxPerHour?: number }>>;
 }
 
 export const DEFAULT_LIMITS: SafetyLimits = {
@@ -56,13 +58,19 @@ export interface SafetyView {
   /** All actions but the one in question. */
   readonly others: readonly Action[];
   /** Begun actions of the last hour or cooldown. */
-  readonly starts: readonly { readonly target: string; readonly timeMs: number }[];
+  readonly starts: readonly { readonly target: string; readonly timeMs: number; readonly action?: string }[];
   /** Entities in unresolved incidents. */
   readonly troubled: readonly string[];
 }
 
 /** The first rule that speaks against touching `target` now, in words; `null` when none does. */
-export function refusal(view: SafetyView, target: string, blastRadius: readonly string[], acting: boolean) {
+export function refusal(
+  view: SafetyView,
+  action: string,
+  target: string,
+  blastRadius: readonly string[],
+  acting: boolean,
+): string | null {
   const { nowMs, limits, others, starts, targets } = view;
   const own = targets.find((t) => t.name === target);
   if (own === undefined) return "the target is not in the allow-list";
@@ -78,6 +86,14 @@ export function refusal(view: SafetyView, target: string, blastRadius: readonly 
   if (nowMs - last < limits.cooldownMs) return `cooldown: the target was acted on ${nowMs - last} ms ago`;
   const recent = starts.filter((s) => nowMs - s.timeMs < 3_600_000).length;
   if (recent >= limits.maxPerHour) return `rate limit: ${recent} actions within an hour`;
+  const kind = limits.perAction && Object.hasOwn(limits.perAction, action) ? limits.perAction[action] : undefined;
+  const alike = starts.filter((s) => s.action === action);
+  const lastAlike = Math.max(...alike.filter((s) => s.target === target).map((s) => s.timeMs));
+  if (nowMs - lastAlike < (kind?.cooldownMs ?? 0))
+    return `cooldown of ${action}: the target had one ${nowMs - lastAlike} ms ago`;
+  const recentAlike = alike.filter((s) => nowMs - s.timeMs < 3_600_000).length;
+  if (recentAlike >= (kind?.maxPerHour ?? Number.POSITIVE_INFINITY))
+    return `rate limit of ${action}: ${recentAlike} within an hour`;
   if (blastRadius.length > Math.max(1, targets.length * limits.maxBlastRatio))
     return `blast radius: ${blastRadius.length} of ${targets.length} known services`;
   if (own.replicasOf === undefined) return null;

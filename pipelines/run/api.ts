@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { approvalRoutes } from "./approval-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { type Door, listLetters } from "./dead-letters.ts";
 
@@ -13,6 +14,8 @@ export interface ApiOptions {
   readonly appendControl: ((control: Control) => Promise<void>) | undefined;
   /** Writing needs it, as a bearer token. */
   readonly token: string;
+  /** What decisions by webhook are signed with. */
+  readonly approvalSecret?: string | undefined;
   readonly clock: Clock;
   readonly report: (incident: Incident) => Promise<{ html: string; markdown: string; json: unknown }>;
   readonly counts: Readonly<Record<string, number>>;
@@ -24,7 +27,7 @@ const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-let
 
 export function apiRoutes(
   app: FastifyInstance,
-  { store, appendControl, token, clock, report, counts, door }: ApiOptions,
+  { store, appendControl, token, approvalSecret, clock, report, counts, door }: ApiOptions,
 ): void {
   const latest = async <T>(topic: Topic, limit = 100) =>
     (await store.latest(topic, { limit })).map((r) => JSON.parse(r.value) as T);
@@ -45,6 +48,7 @@ export function apiRoutes(
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
 
   deadLetterRoutes(app, { store, door, clock, guard });
+  if (approvalSecret && appendControl) approvalRoutes(app, { store, appendControl, clock, secret: approvalSecret });
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;
@@ -81,6 +85,14 @@ export function apiRoutes(
     if (hash !== action.plan.hash) return reply.code(409).send({ error: "the hash is not this plan's: read it again" });
     if (action.state !== "proposed") return reply.code(409).send({ error: `the plan is ${action.state}` });
     await tell({ kind: "approve", timeMs: clock.nowMs(), planId: id(request), hash, by: by(request) });
+    return reply.code(202).send({});
+  });
+  app.post("/api/actions/:id/undo", { preHandler: guard }, async (request, reply) => {
+    const action = await one<Action>("actions", id(request));
+    if (!action) return reply.code(404).send({ error: "no such plan" });
+    if (action.attempts === 0) return reply.code(409).send({ error: "it was never carried out" });
+    if (!action.plan.reversible) return reply.code(409).send({ error: "this action has no way back" });
+    await tell({ kind: "undo", timeMs: clock.nowMs(), planId: id(request), by: by(request) });
     return reply.code(202).send({});
   });
   app.post("/api/actions/:id/reject", { preHandler: guard }, async (request, reply) => {

@@ -43,7 +43,19 @@ export function assemble(config: Config) {
       },
       approvalMs: recover.approval,
       verifyMs: recover.verify,
-      limits: { cooldownMs: recover.cooldown, maxPerHour: recover.perHour },
+      limits: {
+        cooldownMs: recover.cooldown,
+        maxPerHour: recover.perHour,
+        perAction: Object.fromEntries(
+          Object.entries(recover.limits).map(([kind, { cooldown, perHour }]) => [
+            kind,
+            {
+              ...(cooldown === undefined ? {} : { cooldownMs: cooldown }),
+              ...(perHour === undefined ? {} : { maxPerHour: perHour }),
+            },
+          ]),
+        ),
+      },
     }),
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fastify from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../core/config.ts";
+import { PipelineError } from "../core/errors.ts";
 import { redactor } from "../core/redact/redactor.ts";
 import { type OtlpRoutesOptions, otlpRoutes } from "../ingest/sources/otlp-http.ts";
 import { type ApiOptions, apiRoutes } from "./api.ts";
@@ -18,7 +19,9 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export interface ServerOptions extends Omit<ApiOptions, "token">, Pick<ObserveRoutesOptions, "health"> {
+export interface ServerOptions
+  extends Omit<ApiOptions, "token" | "approvalSecret">,
+    Pick<ObserveRoutesOptions, "health"> {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: SelfMetrics;
@@ -51,7 +54,14 @@ export async function serve(options: ServerOptions): Promise<Server> {
     });
   observeRoutes(app, { metrics, health });
   const token = randomBytes(24).toString("base64url");
-  apiRoutes(app, { ...api, token });
+  const { approvals } = config.recover;
+  const approvalSecret = approvals && process.env[approvals.secretEnv];
+  if (approvals && !approvalSecret)
+    throw new PipelineError("CONFIG_INVALID", "recover.approvals.secretEnv", {
+      detail: `${approvals.secretEnv} is not set`,
+      hint: "set the variable, or leave `approvals` out",
+    });
+  apiRoutes(app, { ...api, token, approvalSecret });
   const { host, port } = otlp ?? config.api;
   const url = await app.listen({ host, port });
   const endpoint = join(config.dataDir, "endpoint.json");

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Action, Control } from "../../pipelines/core/records.ts";
 import { actionLifecycle, type LifecycleOptions } from "../../pipelines/recover/lifecycle.ts";
 import { planHash } from "../../pipelines/recover/plan.ts";
+import { DEFAULT_LADDER } from "../../pipelines/recover/policy.ts";
 import { TRANSITIONS } from "../../pipelines/recover/safety.ts";
 import { approve, executing, incident, lastDetail, result } from "./fixtures.ts";
 
@@ -16,6 +17,10 @@ function started(options: Partial<LifecycleOptions> = {}, atMs = T) {
   life.advance(atMs);
   return life;
 }
+const anything = (_: string, t: string) => ({
+  ...{ preconditions: [], effect: "", blastRadius: [t], reversible: true, expectedLoss: "" },
+  risk: "low" as const,
+});
 /** Approves, begins and ends an action. */
 function carryOut(life: ReturnType<typeof actionLifecycle>, action: Action, atMs: number, ok = true) {
   life.onControl(approve(action, atMs));
@@ -109,7 +114,7 @@ describe("approving", () => {
     const life = started();
     const [a] = life.onIncident(incident());
     life.onControl({ kind: "dryRun", timeMs: T, planId: a!.plan.id, ok: false, detail: "no" });
-    expect(life.onControl(approve(a!, T))[0]?.state).toBe("proposed");
+    expect(life.onControl(approve(a!, T))[0]).toMatchObject({ state: "rejected", approvedBy: null });
   });
   it("approves by itself only the kinds that are named, after a good dry run", () => {
     for (const [kinds, state] of [
@@ -142,6 +147,100 @@ describe("cooldown and rate", () => {
     expect(life.onIncident(incident({ id: "INC-2", suspect: "cart" }))).toEqual([]);
     expect(life.why("INC-2")).toContain("rate limit");
     expect(life.advance(T + 3_600_000)).toHaveLength(1);
+  });
+});
+
+describe("limits of a kind of action", () => {
+  it.each([
+    ["cooldown", { cooldownMs: 120_000 }, "cooldown of restart", 120_000],
+    ["rate", { maxPerHour: 1 }, "rate limit of restart", 3_600_000],
+  ])("%s holds for that kind alone", (_, own, text, freeMs) => {
+    const life = started({ limits: { cooldownMs: 0, perAction: { restart: own } } });
+    carryOut(life, life.onIncident(incident())[0]!, T);
+    life.onIncident(incident({ version: 2, resolvedMs: T }));
+    expect(life.onIncident(incident({ id: "INC-2" }))).toEqual([]);
+    expect(life.why("INC-2")).toContain(text);
+    expect(life.onIncident(incident({ id: "INC-3", suspect: "cart", deployMs: T - 1000 }))[0]?.plan.action).toBe(
+      "rollback",
+    );
+    expect(life.advance(T + freeMs).map((a) => a.plan.action)).toContain("restart");
+  });
+});
+
+describe("undo", () => {
+  const undoBy = (a: Action, timeMs: number): Control => ({ kind: "undo", timeMs, planId: a.plan.id, by: "ana" });
+  /** A rollback that was carried out and helped. */
+  function done(reversible = true) {
+    const life = started({ describe: (k, t) => ({ ...anything(k, t), reversible }) });
+    const [a] = life.onIncident(incident());
+    carryOut(life, a!, T);
+    life.onIncident(incident({ version: 2, resolvedMs: T + 1 }));
+    expect(life.get(a!.plan.id)?.state).toBe("verified");
+    return { life, action: life.get(a!.plan.id)! };
+  }
+  it("is a plan of its own, with a hash of its own to approve, long after the incident has resolved", () => {
+    const { life, action } = done();
+    life.advance(T + 3_600_000);
+    const [asked] = life.onControl(undoBy(action, T + 3_600_000));
+    expect(asked).toMatchObject({ state: "proposed", plan: { undoOf: action.plan.id, reversible: false } });
+    expect(asked!.plan.hash).not.toBe(action.plan.hash);
+    expect(life.onControl(approve(asked!, T + 3_600_001, action.plan.hash))[0]?.state).toBe("proposed");
+    const changed = carryOut(life, asked!, T + 3_600_002);
+    expect(changed.map((a) => [a.plan.id, a.state])).toEqual([
+      [asked!.plan.id, "verified"],
+      [action.plan.id, "verified"],
+    ]);
+    expect(lastDetail(changed[1])).toBe(`undone by ${asked!.plan.id}`);
+  });
+  it("is never approved by itself, even where its kind is", () => {
+    const life = started({ autoApprove: ["restart"], describe: anything });
+    const [a] = life.onIncident(incident());
+    carryOut(life, a!, T);
+    const [, asked] = life.onControl(undoBy(life.get(a!.plan.id)!, T + 1));
+    life.onControl({ kind: "dryRun", timeMs: T + 1, planId: asked!.plan.id, ok: true, detail: "" });
+    expect(life.get(asked!.plan.id)?.state).toBe("proposed");
+  });
+  it("of a repair that waits for its verification ends that, and leaves the incident to people", () => {
+    const life = started({ describe: anything });
+    const [a] = life.onIncident(incident());
+    carryOut(life, a!, T);
+    const [before, asked] = life.onControl(undoBy(a!, T + 1));
+    expect(before?.state).toBe("unverified");
+    carryOut(life, asked!, T + 2);
+    expect(life.onIncident(incident({ version: 3 }))).toEqual([]);
+    expect(life.why("INC-1")).toContain("page a human");
+  });
+  it.each([
+    ["has no way back", () => done(false)],
+    [
+      "was never carried out",
+      () => {
+        const life = started();
+        return { life, action: life.onIncident(incident())[0]! };
+      },
+    ],
+    [
+      "came after it",
+      () => {
+        const { life, action } = done();
+        life.advance(T + 10);
+        carryOut(life, life.onIncident(incident({ id: "INC-2", version: 1 }))[0]!, T + 10);
+        return { life, action };
+      },
+    ],
+  ])("is refused where it %s", (text, prepare) => {
+    const { life, action } = prepare();
+    const [after] = life.onControl(undoBy(action, T + 20));
+    expect(lastDetail(after)).toContain("refused: undo by ana");
+    expect(lastDetail(after)).toContain(text);
+  });
+  it("waits for another action on the target, and for the plan of the one before", () => {
+    const { life, action } = done();
+    const [asked] = life.onControl(undoBy(action, T + 5));
+    expect(lastDetail(life.onControl(undoBy(action, T + 6))[0])).toContain("one action per target");
+    expect(life.onIncident(incident({ id: "INC-9", version: 1 }))).toEqual([]);
+    life.onControl({ kind: "dryRun", timeMs: T + 7, planId: asked!.plan.id, ok: false, detail: "changed" });
+    expect(life.get(asked!.plan.id)?.state).toBe("rejected");
   });
 });
 
@@ -194,6 +293,32 @@ describe("verifying", () => {
     const after = carryOut(life, life.onIncident(incident())[0]!, T, false);
     expect(lastDetail(after[0])).toContain("the ladder has no further rung; page a human");
   });
+  it("passes over what its dry run says is not possible: no rollback where no earlier release is known", () => {
+    const told = (life: ReturnType<typeof started>, a: Action | undefined, ok: boolean) =>
+      life.onControl({ kind: "dryRun", timeMs: T, planId: a!.plan.id, ok, detail: "no other verified release" });
+    const life = started({ ladder: ["restart", "rollback", "restore-files"], describe: anything });
+    // The policy wants a rollback for the deploy; that is not possible, so the gentlest rung is next.
+    const [rollback] = life.onIncident(incident({ deployMs: T - 5000 }));
+    expect(rollback?.plan.action).toBe("rollback");
+    const [gone, restart] = told(life, rollback, false);
+    expect(gone?.state).toBe("rejected");
+    expect(restart?.plan).toMatchObject({
+      action: "restart",
+      reason: expect.stringContaining("rollback is not possible"),
+    });
+    const [, restore] = carryOut(life, restart!, T, false);
+    expect(restore?.plan.action).toBe("restore-files");
+    const [last] = told(life, restore, false);
+    expect(last).toMatchObject({ state: "rejected", needsHuman: "the ladder has no further rung" });
+    expect(lastDetail(last)).toContain("page a human");
+  });
+  it("by default goes from restart over rollback and restore to a replica, as far as the target has them", () => {
+    const kinds = ["restart", "rollback", "restore-files", "promote-replica"];
+    expect(kinds.map((k) => DEFAULT_LADDER.indexOf(k))).toEqual(
+      kinds.map((k) => DEFAULT_LADDER.indexOf(k)).sort((a, b) => a - b),
+    );
+    expect(DEFAULT_LADDER).toEqual(expect.arrayContaining(kinds));
+  });
   it("plans anew after a refusal by the executor, but not after a human's", () => {
     const life = started();
     const [a] = life.onIncident(incident());
@@ -239,7 +364,9 @@ function run(
         executing(a, from.ms),
         result(a, from.ms, flag),
         { kind: "dryRun", timeMs: from.ms, planId, ok: flag || dt % 3 > 0, detail: "" },
-        { kind: "reject", timeMs: from.ms, planId, by: "bo" },
+        flag
+          ? { kind: "reject", timeMs: from.ms, planId, by: "bo" }
+          : { kind: "undo", timeMs: from.ms, planId, by: "bo" },
       ];
       return life.onControl(controls[what - 4]!);
     };
@@ -273,7 +400,7 @@ describe("laws", () => {
         }
         const bad = new Map<string, Set<string>>();
         for (const a of out)
-          if (a.state === "failed" || a.state === "unverified")
+          if (a.plan.undoOf === undefined && (a.state === "failed" || a.state === "unverified"))
             bad.set(a.plan.incidentId, (bad.get(a.plan.incidentId) ?? new Set()).add(a.plan.id));
         for (const ids of bad.values()) expect(ids.size).toBeLessThanOrEqual(2);
       }),

@@ -159,12 +159,14 @@ export const actionV1 = z
       risk: z.enum(["low", "medium", "high"]),
       createdMs: timeMs,
       expiresMs: timeMs,
+      undoOf: z.string().optional().describe("The plan whose effect this one takes back."),
       hash: noun("Binds an approval to exactly this plan."),
     }),
     state: actionState,
     version: z.number().describe("Higher is newer."),
     approvedBy: z.string().nullable(),
     attempts: z.number(),
+    needsHuman: z.string().optional().describe("Why people have to go on from here: nothing more is tried."),
     history: z.array(z.object({ timeMs, state: actionState, detail: z.string() })),
   })
   .describe("A repair as it stands: each record replaces the one before it with the same plan.id.");
