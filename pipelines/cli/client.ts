@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PipelineError } from "../core/errors.ts";
 import type { Topic } from "../core/records.ts";
 import { openStore } from "../runtime/store/pglite.ts";
+import { type HttpCallOptions, HttpError, httpCall } from "../tolerance/http-call.ts";
 
 /** A running pipeline's door, from the `endpoint.json` in its data directory; undefined when none runs. */
 export async function endpointOf(dataDir: string): Promise<{ url: string; token: string; pid: number } | undefined> {
@@ -22,9 +23,7 @@ export async function endpointOf(dataDir: string): Promise<{ url: string; token:
 export async function latestOf<T>(dataDir: string, topic: Topic): Promise<T[]> {
   const endpoint = await endpointOf(dataDir);
   if (endpoint) {
-    const response = await fetch(`${endpoint.url}/api/topics/${topic}`, { signal: AbortSignal.timeout(10_000) });
-    if (!response.ok) throw new Error(`the pipeline at ${endpoint.url} answered ${response.status}`);
-    return (await response.json()) as T[];
+    return JSON.parse((await ask(`${endpoint.url}/api/topics/${topic}`)).text) as T[];
   }
   const store = await openStore(join(dataDir, "store"));
   try {
@@ -42,12 +41,9 @@ export async function* everyOf<T>(dataDir: string, topic: Topic): AsyncGenerator
   if (endpoint) {
     for (let before: string | null = ""; before !== null; ) {
       const query: string = before === "" ? "" : `?before=${before}`;
-      const response = await fetch(`${endpoint.url}/api/topics/${topic}${query}`, {
-        signal: AbortSignal.timeout(60_000),
-      });
-      if (!response.ok) throw new Error(`the pipeline at ${endpoint.url} answered ${response.status}`);
-      yield (await response.json()) as T[];
-      before = response.headers.get("x-next");
+      const { text, headers } = await ask(`${endpoint.url}/api/topics/${topic}${query}`);
+      yield JSON.parse(text) as T[];
+      before = headers.get("x-next");
     }
     return;
   }
@@ -74,13 +70,7 @@ export async function* everyOf<T>(dataDir: string, topic: Topic): AsyncGenerator
 export async function post(dataDir: string, path: string, body: Record<string, unknown>): Promise<void> {
   const endpoint = await endpointOf(dataDir);
   if (!endpoint) throw new Error(`no pipeline runs on ${dataDir}: start one with \`faultwright run\``);
-  const response = await fetch(`${endpoint.url}${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${endpoint.token}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) throw new Error(`refused (${response.status}): ${(await response.text()).slice(0, 300)}`);
+  await request(endpoint, path, { body });
 }
 
 /** GET, or POST where there is a body. Undefined for the status that `absent` names. @throws when the pipeline refuses */
@@ -89,16 +79,26 @@ export async function request<T>(
   path: string,
   { body, absent }: { body?: unknown; absent?: number } = {},
 ): Promise<T> {
-  const response = await fetch(`${endpoint.url}${path}`, {
+  const { status, text } = await ask(`${endpoint.url}${path}`, {
     method: body === undefined ? "GET" : "POST",
     headers: {
       authorization: `Bearer ${endpoint.token}`,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
+    ...(absent === undefined ? {} : { accept: [absent] }),
   });
-  if (response.status === absent) return undefined as T;
-  if (!response.ok) throw new Error(`refused (${response.status}): ${(await response.text()).slice(0, 300)}`);
-  return (await response.json()) as T;
+  return (status === absent || text === "" ? undefined : JSON.parse(text)) as T;
 }
+
+/** The pipeline runs on this machine, and its pages may be long. */
+const MAX_ANSWER = 1024 * 1024 * 1024;
+const ask = async (url: string, options: Partial<HttpCallOptions> = {}) => {
+  try {
+    return await httpCall(url, { policy: "ask", code: "SOURCE_UNREADABLE", maxBytes: MAX_ANSWER, ...options });
+  } catch (error) {
+    if (error instanceof HttpError && error.status !== undefined)
+      throw new Error(`refused (${error.status}): ${error.body.slice(0, 300)}`);
+    throw error;
+  }
+};

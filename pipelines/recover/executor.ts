@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { TimeoutStrategy, timeout } from "cockatiel";
 import type { Clock } from "../core/clock.ts";
 import type { Action, Control } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { timeLimit } from "../tolerance/time-limit.ts";
 import { actionContext } from "./action-context.ts";
 import type { ActionAdapter, ActionOutcome, TargetState } from "./actions/action.ts";
 import {
@@ -61,7 +61,7 @@ export interface ActionExecutor {
  */
 export function executor(options: ExecutorOptions): ActionExecutor {
   const { adapterFor, store, appendControl, clock, dryRun = true, killSwitch } = options;
-  const looking = timeout(options.probeTimeoutMs ?? 10_000, TimeoutStrategy.Aggressive);
+  const looking = timeLimit(options.probeTimeoutMs ?? 10_000);
   const locked = new Set<string>();
   /** Acts that this process has under way. */
   const own = new Set<string>();

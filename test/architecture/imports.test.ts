@@ -26,16 +26,17 @@ const room = (path: string) =>
 const ALLOWED: Record<string, readonly string[]> = {
   core: [],
   models: [],
-  ingest: ["core"],
+  tolerance: ["core"],
+  ingest: ["core", "tolerance"],
   windows: ["core"],
   detect: ["core", "models"],
   correlate: ["core"],
   diagnose: ["core", "models"],
-  report: ["core"],
-  recover: ["core"],
+  report: ["core", "tolerance"],
+  recover: ["core", "tolerance"],
   measure: ["core", "models"],
   learn: ["core", "models"],
-  runtime: ["core"],
+  runtime: ["core", "tolerance"],
   run: [
     "core",
     "models",
@@ -49,8 +50,9 @@ const ALLOWED: Record<string, readonly string[]> = {
     "measure",
     "learn",
     "runtime",
+    "tolerance",
   ],
-  cli: ["core", "run", "measure", "ingest", "report", "runtime", "data"],
+  cli: ["core", "run", "measure", "ingest", "report", "runtime", "tolerance", "data"],
   data: ["core"],
 };
 
@@ -78,6 +80,35 @@ describe("structure", () => {
     const inside = "pipelines/runtime/kafka/kafkajs/";
     const wrong = [...graph].filter(([file, imports]) => !file.startsWith(inside) && imports.includes("kafkajs"));
     expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  /** Where a call may leave this process, and why it is not through `httpCall` or a policy. */
+  const DOORS: Record<string, string> = {
+    "pipelines/tolerance/http-call.ts": "the one fetch",
+    "pipelines/tolerance/post.ts": "the agent's POST: node:http costs it less than fetch",
+    "pipelines/recover/actions/common/run-command.ts": "the one spawn of a command, with its own time limit and kill",
+    "pipelines/recover/actions/child.ts": "starts a process that stays",
+    "pipelines/recover/actions/common/health-check.ts": "a TCP probe with its own time limit",
+    "pipelines/recover/actions/common/qmp.ts": "a line protocol over a socket, with its own time limit",
+    "pipelines/runtime/store/pglite.ts": "creates the database in a helper, under policy `start`",
+  };
+  const CALLS =
+    /(?<![.\w#])fetch\(|from "(?:node:)?(?:child_process|net|tls|http|https|dgram)"|import\("(?:node:)?(?:child_process|net|tls|https?)"\)/;
+
+  it("lets calls out through the doors of `tolerance` alone, or a named exception", () => {
+    const code = (f: string) =>
+      readFileSync(join(root, f), "utf8")
+        .replace(/\/\*[\s\S]*?\*\//g, "")
+        .replace(/^\s*\/\/.*$/gm, "")
+        .replace(/^import type .*$/gm, "");
+    const out = [...graph.keys()].filter((f) => f.startsWith("pipelines/") && CALLS.test(code(f)));
+    expect(out.filter((f) => !(f in DOORS))).toEqual([]);
+    expect(Object.keys(DOORS).filter((f) => !out.includes(f))).toEqual([]);
+  });
+
+  it("keeps the resilience library behind `tolerance`: policies have names", () => {
+    const wrong = [...graph].filter(([f, is]) => !f.startsWith("pipelines/tolerance/") && is.includes("cockatiel"));
+    expect(wrong.map(([f]) => f)).toEqual([]);
   });
 
   it("has no import cycle", () => {

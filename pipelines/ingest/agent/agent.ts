@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
 import { gzipSync } from "node:zlib";
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
+import { persistent } from "../../tolerance/persistent.ts";
+import { PostError, postGzippedJson } from "../../tolerance/post.ts";
 import { linuxCollector } from "./collect.ts";
 import type { Collector, ProcessRule } from "./metric-point.ts";
 import { toOtlp } from "./otlp.ts";
-import { PostError, postGzippedJson } from "./post.ts";
 import { systeminformationCollector } from "./systeminformation.ts";
 
 export interface AgentOptions {
@@ -71,19 +71,16 @@ export function startAgent(options: AgentOptions): Agent {
   const stats = { collected: 0, sent: 0, dropped: 0, rejected: 0, failed: 0 };
   const queue: Buffer[] = [];
   const stopping = new AbortController();
-  const retrying = retry(
-    handleWhen((error) => error instanceof PostError && error.retriable),
-    {
-      maxAttempts: Number.POSITIVE_INFINITY,
-      backoff: new ExponentialBackoff({ initialDelay: 250, maxDelay: options.maxBackoffMs ?? 15_000 }),
+  const retrying = persistent({
+    firstMs: 250,
+    longestMs: options.maxBackoffMs ?? 15_000,
+    when: (error) => error instanceof PostError && error.retriable,
+    onFailure: (error) => {
+      if (!lost) notice(`cannot send, keeping up to ${maxQueued} collections: ${error.message}`);
+      lost = true;
     },
-  ).dangerouslyUnref();
-  let lost = false;
-  retrying.onRetry((reason) => {
-    if (!lost && "error" in reason)
-      notice(`cannot send, keeping up to ${maxQueued} collections: ${reason.error.message}`);
-    lost = true;
   });
+  let lost = false;
 
   // Always the oldest there is: while a try waits, the queue may have dropped the one it began with.
   const sendOldest = async (signal: AbortSignal): Promise<void> => {
@@ -113,7 +110,7 @@ export function startAgent(options: AgentOptions): Agent {
     sending = true;
     try {
       while (queue.length > 0 && !stopping.signal.aborted)
-        await retrying.execute(async ({ signal }) => {
+        await retrying(async (signal) => {
           if (!signal.aborted) await sendOldest(signal);
         }, stopping.signal);
     } catch {

@@ -1,5 +1,6 @@
-import { ConsecutiveBreaker, circuitBreaker, ExponentialBackoff, handleAll, handleWhen, retry, wrap } from "cockatiel";
 import { PipelineError } from "../../core/errors.ts";
+import { httpCall } from "../../tolerance/http-call.ts";
+import { calls } from "../../tolerance/policies.ts";
 
 /** Where a supervisor's control API is and how to speak to it. */
 export interface SupervisorOptions {
@@ -31,39 +32,30 @@ export interface SupervisorClient {
 }
 
 /**
- * Client of a process supervisor. Reads are retried (twice, with jitter), acts never; both share a circuit breaker.
- * Answers are bounded in size and time, redirects are not followed, what arrives is checked before it is believed.
+ * Client of a process supervisor. Reads are retried (policy `read`), acts never (`act`). Answers are bounded in size and
+ * time, redirects are not followed, what arrives is checked before it is believed.
  * @throws PipelineError CONFIG_INVALID for an address that is none, ACTION_REFUSED outside the allow-list, ACTION_FAILED else
  */
 export function supervisorClient(options: SupervisorOptions): SupervisorClient {
   const { readTimeoutMs = 3000, actTimeoutMs = 30_000, maxResponseBytes = 262_144 } = options;
   const base = baseUrl(options.url);
   const allowed = new Set(options.services);
-  const breaker = circuitBreaker(handleAll, { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(6) });
-  const retriable = handleWhen((e) => e instanceof PipelineError && e.retriable);
-  const reading = wrap(
-    retry(retriable, { maxAttempts: 2, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }) }),
-    breaker,
-  );
+  const own = calls();
 
-  async function call(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<unknown> {
+  async function call(method: "GET" | "POST", path: string, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
     const where = `${method} ${path}`;
+    const { text } = await httpCall(`${base}${path}`, {
+      ...{ policy: method === "GET" ? ("read" as const) : ("act" as const), code: "ACTION_FAILED" as const, where },
+      ...{ method, timeoutMs, signal, maxBytes: maxResponseBytes, calls: own },
+      headers: { authorization: `Bearer ${options.token}`, accept: "application/json" },
+    });
     try {
-      const response = await fetch(`${base}${path}`, {
-        method,
-        headers: { authorization: `Bearer ${options.token}`, accept: "application/json" },
-        redirect: "error",
-        signal,
-      });
-      const text = await boundedText(response, maxResponseBytes, where);
-      if (!response.ok) throw failed(where, `status ${response.status}`, response.status >= 500);
       return JSON.parse(text);
     } catch (cause) {
-      if (cause instanceof PipelineError) throw cause;
-      throw failed(where, cause instanceof Error ? cause.message : String(cause), true, cause);
+      throw failed(where, (cause as Error).message, true, cause);
     }
   }
-  const read = (path: string) => reading.execute(() => call("GET", path, AbortSignal.timeout(readTimeoutMs)));
+  const read = (path: string) => call("GET", path, readTimeoutMs);
   const pathOf = (name: string, verb: string): string => {
     if (!allowed.has(name)) throw refusedTarget(name);
     return `/services/${encodeURIComponent(name)}/${verb}`;
@@ -83,8 +75,7 @@ export function supervisorClient(options: SupervisorOptions): SupervisorClient {
     },
     async post(name, verb, signal) {
       const path = pathOf(name, verb);
-      const either = AbortSignal.any([signal, AbortSignal.timeout(actTimeoutMs)]);
-      const service = serviceOf(await breaker.execute(() => call("POST", path, either)), `POST ${path}`);
+      const service = serviceOf(await call("POST", path, actTimeoutMs, signal), `POST ${path}`);
       if (service.name !== name) throw failed(`POST ${path}`, "the answer is about another service");
       return service;
     },
@@ -103,17 +94,6 @@ function baseUrl(url: string): string {
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
     throw new PipelineError("CONFIG_INVALID", "recover.supervisor.url", { hint: "give an http(s) address" });
   return parsed.href.replace(/[?#].*$/, "").replace(/\/+$/, "");
-}
-
-async function boundedText(response: Response, limit: number, where: string): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += (part as Uint8Array).byteLength;
-    if (size > limit) throw failed(where, `the answer is longer than ${limit} bytes`);
-    parts.push(part as Uint8Array);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 function serviceOf(value: unknown, where: string): SupervisedService {

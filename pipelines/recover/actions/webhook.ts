@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { PipelineError } from "../../core/errors.ts";
 import type { UseOf } from "../../core/recover-config.ts";
+import { type HttpCallOptions, httpCall } from "../../tolerance/http-call.ts";
 import type { ActionAdapter, ActionContext, ActionFamily, TargetState } from "./action.ts";
 import { checkHealth } from "./common/health-check.ts";
 import { targetOf } from "./common/target-of.ts";
@@ -20,26 +20,20 @@ export function webhook({ targets }: { readonly targets: Readonly<Record<string,
 
 function adapter(kind: string, targets: Readonly<Record<string, Target>>): ActionAdapter {
   const actionOf = (name: string) => targetOf(targetOf(targets, name).actions, kind);
-  async function call(t: Target, url: string, init: RequestInit, signal: AbortSignal): Promise<string> {
+  async function call(
+    t: Target,
+    url: string,
+    how: Pick<HttpCallOptions, "policy" | "timeoutMs" | "signal" | "method" | "headers" | "body">,
+  ) {
     const token = t.tokenEnv === undefined ? undefined : process.env[t.tokenEnv];
-    const headers = { ...init.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
-    const failed = (detail: string) => new PipelineError("ACTION_FAILED", new URL(url).host, { detail });
-    const response = await fetch(url, { ...init, headers, redirect: "error", signal }).catch((e: Error) => {
-      throw failed(e.message);
-    });
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    for await (const part of response.body ?? []) {
-      size += (part as Uint8Array).byteLength;
-      if (size > MAX_ANSWER) throw failed(`the answer is longer than ${MAX_ANSWER} bytes`);
-      parts.push(part as Uint8Array);
-    }
-    if (!response.ok) throw failed(`status ${response.status}`);
-    return Buffer.concat(parts).toString("utf8");
+    const headers = { ...how.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const where = new URL(url).host;
+    const answer = await httpCall(url, { ...how, headers, code: "ACTION_FAILED", where, maxBytes: MAX_ANSWER });
+    return answer.text;
   }
   async function probe(name: string): Promise<TargetState> {
     const t = targetOf(targets, name);
-    const version = await call(t, t.version, { method: "GET" }, AbortSignal.timeout(5000));
+    const version = await call(t, t.version, { policy: "read", timeoutMs: 5000 });
     const health = await checkHealth(t.health);
     return {
       ...{ exists: true, healthy: health.healthy, startedAtMs: null, release: null, previousRelease: null },
@@ -50,8 +44,8 @@ function adapter(kind: string, targets: Readonly<Record<string, Target>>): Actio
   async function post(name: string, url: string, what: string, { onsetMs, token, fence, signal }: ActionContext) {
     const body = JSON.stringify({ action: kind, what, target: name, onsetMs, key: token, fence });
     const headers = { "content-type": "application/json", "idempotency-key": `${token}-${what}` };
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(actionOf(name).timeout)]);
-    await call(targetOf(targets, name), url, { method: "POST", headers, body }, limit);
+    const timeoutMs = actionOf(name).timeout;
+    await call(targetOf(targets, name), url, { policy: "act", method: "POST", headers, body, timeoutMs, signal });
     return { ok: true, detail: `${new URL(url).host} took it` };
   }
   return {

@@ -4,12 +4,12 @@ import type { Logger } from "pino";
 import type { Topic } from "../../core/records.ts";
 import type { OutputRecord, Store } from "../../core/store.ts";
 import type { Transport } from "../../runtime/kafka/transport.ts";
+import { backoff } from "../../tolerance/backoff.ts";
 import { recordJson } from "./cloud-event.ts";
 import { type Names, OUTPUTS } from "./topics.ts";
 
 const READ_BYTES = 1024 * 1024;
 const WAIT_MS = 250;
-const RETRY_MS = 1000;
 
 export interface View {
   stop(): Promise<void>;
@@ -61,18 +61,20 @@ export async function followOutputs(options: {
     await onStored(outputs);
   };
 
+  const again = backoff({ firstMs: 500, longestMs: 5000 });
   const loop = (async () => {
     while (!stopping) {
       const before = parts.map((p) => p.at);
       try {
         await turn();
+        again.reset();
       } catch (error) {
         // What was read and not stored is read again.
         parts.forEach((p, i) => {
           p.at = before[i] as bigint;
         });
         log.warn({ err: (error as Error).message }, "outputs not read, trying again");
-        await sleep(RETRY_MS);
+        await sleep(again.next());
       }
     }
   })();

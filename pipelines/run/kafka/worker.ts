@@ -13,6 +13,7 @@ import { ensureTopics } from "../../runtime/kafka/kafkajs/topics.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import type { TaskStage } from "../../runtime/kafka/task.ts";
 import type { Reader } from "../../runtime/kafka/transport.ts";
+import { call } from "../../tolerance/policies.ts";
 import { decodersOf } from "../formats.ts";
 import { componentLog } from "../observe/log.ts";
 import type { Observed } from "../observe/self-metrics.ts";
@@ -65,8 +66,10 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
     plan = await planOf(transport, inputs, runtime, intake);
     const admin = kafkaClient(runtime).admin();
     try {
-      await admin.connect();
-      const made = await ensureTopics(admin, topicSpecs(names, { ...plan, replication: runtime.replication }));
+      const made = await call({ policy: "admin", destination: "topics", code: "KAFKA_UNREACHABLE" }, async () => {
+        await admin.connect();
+        return ensureTopics(admin, topicSpecs(names, { ...plan, replication: runtime.replication }));
+      });
       if (made.length > 0) log.info({ topics: made }, "topics made");
     } finally {
       await admin.disconnect();

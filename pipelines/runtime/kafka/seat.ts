@@ -1,7 +1,8 @@
 /** Where a task runs in this process, from one assignment to the next: its memory, its writer, its commits. */
-import { TimeoutStrategy, timeout } from "cockatiel";
 import type { Clock } from "../../core/clock.ts";
 import { PipelineError } from "../../core/errors.ts";
+import { backoff } from "../../tolerance/backoff.ts";
+import { timeLimit } from "../../tolerance/time-limit.ts";
 import { newestProgress, readChangelog, reread } from "./changelog.ts";
 import { PROGRESS, type Produced, type Sealed, Task, type TaskStage } from "./task.ts";
 import type { Reader, Transport, Writer, Written } from "./transport.ts";
@@ -43,9 +44,9 @@ export type SeatEvent =
 
 /** Input that a restart would take in again, at most, bytes. */
 const REREAD_BYTES = 256 * 1024 * 1024;
-const REOPEN_MS = 500;
+const REOPEN = { firstMs: 500, longestMs: 5000 };
 /** The brokers have given a transaction up long before: whoever still waits for it waits for nothing. */
-const inTime = timeout(60_000, TimeoutStrategy.Aggressive);
+const inTime = timeLimit(60_000);
 /** A task that fails this often in a row without a commit between has met something that waiting does not mend. */
 const MAX_FAILURES = 30;
 
@@ -70,6 +71,7 @@ export class Seat {
   #commit: Promise<void> = Promise.resolve();
   #committing = false;
   #failures = 0;
+  readonly #wait = backoff(REOPEN);
   #committedMs: number;
   #stateMs: number;
 
@@ -117,7 +119,7 @@ export class Seat {
           this.#failures += 1;
           if (!error.retriable || this.#failures >= MAX_FAILURES) throw error;
           this.#options.onEvent({ kind: "retrying", task: this.partition, during: "opening", error });
-          await new Promise((resolve) => setTimeout(resolve, REOPEN_MS * Math.min(this.#failures, 10)));
+          await new Promise((resolve) => setTimeout(resolve, this.#wait.next()));
         }
       }
     });
@@ -199,6 +201,7 @@ export class Seat {
         await inTime.execute(() => writer.commit(this.#records(sealed), groupId, this.partition, sealed.positions));
         this.#progress = sealed.progress;
         this.#failures = 0;
+        this.#wait.reset();
       } catch (cause) {
         if (this.#task === task) {
           this.#ready = false;
@@ -206,7 +209,7 @@ export class Seat {
           this.#failures += 1;
           const error = failed(`${this.#options.groupId}/${this.partition}`, cause);
           this.#options.onEvent({ kind: "retrying", task: this.partition, during: "commit", error });
-          if (!this.#over(epoch)) setTimeout(onFailed, REOPEN_MS * Math.min(this.#failures, 10));
+          if (!this.#over(epoch)) setTimeout(onFailed, this.#wait.next());
         }
         throw cause;
       } finally {

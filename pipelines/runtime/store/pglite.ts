@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import type { PGlite } from "@electric-sql/pglite";
 import { PipelineError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
+import { call } from "../../tolerance/policies.ts";
 import { lockDirectory } from "../directory-lock.ts";
 import type { SqlDatabase } from "./migrations.ts";
 import { migrate } from "./migrations.ts";
@@ -126,7 +127,9 @@ async function create(data: string): Promise<void> {
     PGlite.create({ dataDir: ${JSON.stringify(draft)} }).then((pg) => pg.close());
   `;
   try {
-    await promisify(execFile)(process.execPath, ["-e", code], { env: { ...process.env, NODE_OPTIONS: "" } });
+    await call({ policy: "start", destination: "PGlite", code: "STORE_FAILED" }, (signal) =>
+      promisify(execFile)(process.execPath, ["-e", code], { env: { ...process.env, NODE_OPTIONS: "" }, signal }),
+    );
     await rename(draft, data);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { PipelineError } from "../../core/errors.ts";
 import type { Topic } from "../../core/records.ts";
 import type { Commit, LatestOptions, OutputRecord, Store, StoredRecord } from "../../core/store.ts";
+import { call } from "../../tolerance/policies.ts";
 import type { AuditEntry } from "./audit.ts";
 import { AUDIT_ROOT, auditHash } from "./audit.ts";
 import type { Sql, SqlDatabase } from "./migrations.ts";
@@ -29,16 +30,17 @@ export interface SqlStoreOptions {
 export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store {
   const { where } = options;
   let closing: Promise<void> | undefined;
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (closing !== undefined) {
-      throw new PipelineError("STORE_FAILED", where, { detail: "the store is closed" });
-    }
-    try {
-      return await work();
-    } catch (error) {
-      throw storeFailed(error, where);
-    }
-  };
+  const guarded = async <T>(work: () => Promise<T>, policy: "store" | "commit" = "store"): Promise<T> =>
+    call({ policy, destination: where, code: "STORE_FAILED" }, async () => {
+      if (closing !== undefined) {
+        throw new PipelineError("STORE_FAILED", where, { detail: "the store is closed" });
+      }
+      try {
+        return await work();
+      } catch (error) {
+        throw storeFailed(error, where);
+      }
+    });
   const select = (text: string, parameters: unknown[]) =>
     guarded(async () => (await database.query<RecordRow>(text, parameters)).rows.map(toRecord));
   return {
@@ -46,7 +48,7 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
       guarded(async () => {
         await options.beforeCommit?.(stateBytes(commit));
         await database.transaction((sql) => writeCommit(sql, commit));
-      }),
+      }, "commit"),
     positions: () =>
       guarded(async () => {
         const { rows } = await database.query<{ source: string; position: string }>(
@@ -69,7 +71,7 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
         limit ?? null,
       ]),
     latest: (topic, latest = {}) => select(...latestQuery(topic, latest)),
-    audit: (...entries) => guarded(() => database.transaction((sql) => appendAudit(sql, entries))),
+    audit: (...entries) => guarded(() => database.transaction((sql) => appendAudit(sql, entries)), "commit"),
     auditTrail: ({ planIds } = {}) =>
       guarded(async () => {
         const { rows } = await database.query<AuditEntry & { seq: number | bigint | string; hash: string }>(

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import type { HealthCheck } from "../../../core/recover-config.ts";
+import { HttpError, httpCall } from "../../../tolerance/http-call.ts";
 import { runCommand } from "./run-command.ts";
 
 /**
@@ -19,9 +20,14 @@ export async function checkHealth(check: HealthCheck): Promise<{ healthy: boolea
 }
 
 async function http(url: string, timeoutMs: number) {
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
-  await response.body?.cancel();
-  return { healthy: response.ok, detail: `check answers ${response.status}` };
+  try {
+    const { status } = await httpCall(url, { policy: "probe", code: "ACTION_FAILED", timeoutMs });
+    return { healthy: true, detail: `check answers ${status}` };
+  } catch (error) {
+    if (error instanceof HttpError && error.status !== undefined)
+      return { healthy: false, detail: `check answers ${error.status}` };
+    throw error;
+  }
 }
 
 /** Accepting a connection is the kernel's work: a stopped process does it too. So something has to be said. */

@@ -1,6 +1,7 @@
 /** A kafkajs consumer that comes back: its own restart ends the process when the broker is still away. */
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
 import { PipelineError } from "../../../core/errors.ts";
+import { backoff } from "../../../tolerance/backoff.ts";
 import type { Subscription } from "../transport.ts";
 import { failed, RETRY } from "./client.ts";
 
@@ -24,8 +25,7 @@ export interface ConsumerOptions {
 
 const FETCH_BYTES = 1024 * 1024;
 const LEAST_FETCH_BYTES = 16 * 1024;
-const AGAIN_MS = 500;
-const LONGEST_MS = 5000;
+const AGAIN = { firstMs: 500, longestMs: 5000 };
 /** Refusals without a batch between that count as final: a broker that is starting refuses for a moment. */
 const REFUSALS = 10;
 /** What is there will not change by asking again. */
@@ -146,11 +146,12 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Subscri
     options.joinMs,
   );
   void (async () => {
-    for (let lives = 0; !closing; ) {
+    const again = backoff(AGAIN);
+    while (!closing) {
       try {
         await live(() => {
           hasJoined = true;
-          lives = 0;
+          again.reset();
           settle();
         });
       } catch (cause) {
@@ -168,9 +169,8 @@ export async function lastingConsumer(options: ConsumerOptions): Promise<Subscri
           return;
         }
         options.onTrouble?.(last);
-        lives += 1;
         await new Promise<void>((resolve) => {
-          const waiting = setTimeout(resolve, Math.min(LONGEST_MS, AGAIN_MS * lives));
+          const waiting = setTimeout(resolve, again.next());
           wake = () => {
             clearTimeout(waiting);
             resolve();

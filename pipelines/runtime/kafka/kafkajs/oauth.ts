@@ -3,6 +3,7 @@ import type { Mechanism } from "kafkajs";
 import type { Clock } from "../../../core/clock.ts";
 import { PipelineError } from "../../../core/errors.ts";
 import type { KafkaConnection } from "../../../core/kafka-config.ts";
+import { type HttpCallOptions, HttpError, httpCall } from "../../../tolerance/http-call.ts";
 import { envOf, fileOf, secretOf } from "./secrets.ts";
 
 export type Oauth = Extract<NonNullable<KafkaConnection["sasl"]>, { mechanism: "oauthbearer" }>;
@@ -11,7 +12,6 @@ export type Oauth = Extract<NonNullable<KafkaConnection["sasl"]>, { mechanism: "
 const REFRESH_AT = 0.8;
 /** ...and never handed out with less left: kafkajs logs in again 10 s before the end, and needs a newer one then. */
 const LEAST_LEFT_MS = 30_000;
-const TIMEOUT_MS = 10_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
 /**
@@ -74,7 +74,7 @@ export function tokenProvider(oauth: Oauth, clock: Clock): () => Promise<{ value
 }
 
 /** The client-credentials grant. @see RFC 6749, sections 2.3.1 and 4.4 */
-function requestOf({ clientId, clientSecretEnv, clientSecretFile, scope, audience }: Oauth): RequestInit {
+function requestOf({ clientId, clientSecretEnv, clientSecretFile, scope, audience }: Oauth) {
   const secret = secretOf(clientSecretEnv, clientSecretFile, "sasl.clientSecret");
   const form = (text: string) => new URLSearchParams({ "": text }).toString().slice(1);
   const credentials = Buffer.from(`${form(clientId ?? "")}:${form(secret)}`).toString("base64");
@@ -85,47 +85,37 @@ function requestOf({ clientId, clientSecretEnv, clientSecretFile, scope, audienc
     method: "POST",
     headers: { authorization: `Basic ${credentials}`, accept: "application/json" },
     body,
-    redirect: "error", // the secret is for this address alone
-  };
+  } satisfies Partial<HttpCallOptions>;
 }
 
-async function fetchToken(url: string, request: RequestInit): Promise<{ value: string; expiresInMs: number }> {
+async function fetchToken(
+  url: string,
+  request: ReturnType<typeof requestOf>,
+): Promise<{ value: string; expiresInMs: number }> {
   const refused = (detail: string, retriable: boolean) =>
     new PipelineError("KAFKA_AUTHENTICATION", url, {
       detail: `no token: ${detail}`,
       hint: "check sasl.tokenUrl, clientId, the secret it names, scope and audience",
       retriable,
     });
-  let [status, text] = [0, ""];
+  let text = "";
   try {
-    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    status = response.status;
-    text = await textOf(response);
+    text = (
+      await httpCall(url, { ...request, policy: "token", code: "KAFKA_AUTHENTICATION", maxBytes: MAX_BODY_BYTES })
+    ).text;
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw refused(cause instanceof Error && cause.message ? cause.message : message, true);
+    if (!(error instanceof HttpError) || error.status === undefined)
+      throw refused((error as Error).message, true);
+    const said = objectOf(error.body);
+    const why = [said.error, said.error_description].filter((t) => typeof t === "string").join(": ");
+    throw refused(`status ${error.status} ${why.slice(0, 200)}`.trim(), error.retriable);
   }
   const answer = objectOf(text);
-  if (status !== 200) {
-    const why = [answer.error, answer.error_description].filter((t) => typeof t === "string").join(": ");
-    throw refused(`status ${status} ${why.slice(0, 200)}`.trim(), status >= 500 || status === 429);
-  }
   if (typeof answer.access_token !== "string" || answer.access_token === "")
     throw refused("the answer holds no access_token", false);
   const seconds = Number(answer.expires_in);
   // Who doesn't say how long it lives is asked again at each login.
   return { value: answer.access_token, expiresInMs: seconds > 0 ? seconds * 1000 : 0 };
-}
-
-async function textOf(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) throw new Error(`an answer of more than ${MAX_BODY_BYTES} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }
 
 function objectOf(text: string): Record<string, unknown> {

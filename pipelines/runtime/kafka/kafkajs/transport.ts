@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Admin, Partitioners, type Producer } from "kafkajs";
 import { PipelineError } from "../../../core/errors.ts";
 import type { KafkaConnection } from "../../../core/kafka-config.ts";
+import { call } from "../../../tolerance/policies.ts";
 import type { OffsetRange, Reader, Transport } from "../transport.ts";
 import { clusterOf, compressionOf, failed, kafkaClient, PRODUCER_RETRY, RETRY } from "./client.ts";
 import { startReader } from "./reader.ts";
@@ -22,10 +23,12 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
     await client.connect();
     return client;
   };
-  const guarded = <T>(work: () => Promise<T>): Promise<T> =>
-    work().catch((error: unknown) => {
-      throw failed(where, error);
-    });
+  const guarded = <T>(policy: "admin" | "produce", work: () => Promise<T>): Promise<T> =>
+    call({ policy, destination: where, code: "KAFKA_UNREACHABLE" }, () =>
+      work().catch((error: unknown) => {
+        throw failed(where, error);
+      }),
+    );
   const administer = () => {
     admin ??= connected(kafka.admin({ retry: RETRY }));
     admin.catch(() => {
@@ -36,7 +39,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
 
   return {
     offsets: (topic) =>
-      guarded(async () => {
+      guarded("admin", async () => {
         const client = await administer();
         const topics = await client.listTopics();
         if (!topics.includes(topic)) {
@@ -59,7 +62,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
         return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
       }),
     reader: (topics, { bufferBytes = BUFFER_BYTES } = {}) =>
-      guarded(async () => {
+      guarded("admin", async () => {
         // A group of its own: kafkajs assigns partitions only through one. Offsets are the caller's.
         const groupId = `${connection.clientId ?? "faultwright"}-reader-${randomUUID()}`;
         const reader = await startReader(kafka, groupId, topics, bufferBytes, where);
@@ -75,7 +78,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
         return own;
       }),
     produce: (topic, records) =>
-      guarded(async () => {
+      guarded("produce", async () => {
         producer ??= connected(
           kafka.producer({
             idempotent: true,
