@@ -4,6 +4,7 @@ import { z } from "zod";
 import { duration } from "./duration.ts";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
+import { notifySchema } from "./notify-config.ts";
 import { policyRule, recoveryTarget } from "./recover-config.ts";
 import { SECRET_KINDS } from "./redact/find-secrets.ts";
 import { redactor } from "./redact/redactor.ts";
@@ -185,6 +186,7 @@ const shape = z.strictObject({
         .describe("Folder of locks that all actors of this host share; by default below the temporary folder."),
     })
     .prefault({}),
+  notify: notifySchema,
   api: z
     .strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(0) })
     .prefault({}),

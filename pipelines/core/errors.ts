@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   STATE_MISMATCH: "a stored state was written by another version",
   ACTION_REFUSED: "a safety rule refused an action",
   ACTION_FAILED: "an action failed",
+  SINK_FAILED: "a receiver of notifications refused one, or did not answer",
   MODEL_INVALID: "the fault tree model is not valid",
   MODEL_TOO_LARGE: "the fault tree model is larger than the limit",
   MODEL_CORRUPT: "a stored model version is damaged or missing",

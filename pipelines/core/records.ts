@@ -1,4 +1,5 @@
 /** The records that flow between stages. Times are integer milliseconds since the Unix epoch, ranges half-open. */
+import type { Delivery, Notification } from "./notifications.ts";
 import type { Share } from "./share.ts";
 import type { Attributes, Entity, Series } from "./tables.ts";
 
@@ -363,6 +364,8 @@ export interface TopicRecords {
   readonly anomalies: Anomaly;
   readonly incidents: Incident;
   readonly actions: Action;
+  readonly notifications: Notification;
+  readonly deliveries: Delivery;
   readonly "dead-letters": DeadLetter;
 }
 export type Topic = keyof TopicRecords;

@@ -23,7 +23,7 @@ export interface ApiOptions {
   readonly door: Door;
 }
 
-const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "notifications", "deliveries", "dead-letters"];
 
 export function apiRoutes(
   app: FastifyInstance,

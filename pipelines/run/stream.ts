@@ -13,6 +13,7 @@ import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaSources } from "./kafka-sources.ts";
+import { markIn, notifying } from "./notifying.ts";
 import { embeddedHealth } from "./observe/health.ts";
 import { componentLog } from "./observe/log.ts";
 import { selfMetrics } from "./observe/self-metrics.ts";
@@ -93,6 +94,10 @@ async function start(
   };
   const appendControl = (control: Control) =>
     append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
+  const told = replay
+    ? undefined
+    : await notifying({ config, store, clock, log: options.log, mark: markIn(options.store) });
+  if (told) closers.unshift(() => told.stop());
   const acting = live ? actingOn({ config, store, clock, log: options.log, appendControl }) : undefined;
 
   let ready = false;
@@ -112,6 +117,7 @@ async function start(
     onCommitted: async (outputs) => {
       lastCommitMs = clock.nowMs();
       acting?.onCommitted(outputs);
+      told?.onCommitted(outputs);
       if (journal && lastCommitMs - lastTrimMs > TRIM_MS) {
         lastTrimMs = lastCommitMs;
         await journal.trim(run.positionOf(journal.name) ?? "0");
@@ -158,6 +164,7 @@ async function start(
   health.restored();
   log.info("reading");
   await acting?.recoverUnfinished();
+  await told?.recover();
 
   let stopping = false;
   const tick = live
@@ -215,4 +222,4 @@ async function start(
 }
 
 /** Topics that a run of its own leaves behind, for comparison and export. */
-export const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+export const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "notifications", "dead-letters"];

@@ -49,6 +49,7 @@ describe("the records of a run", () => {
           sources: [{ kind: "files", paths }],
           windows: { window: "5s", lateness: "5s" },
           limits: { series: 10 },
+          notify: { receivers: [{ kind: "file", path: join(dir, "told.jsonl") }], giveUp: "1000000h" },
           recover: { targets: ["gateway", "orders", "payment"].map((name) => ({ name })) },
         }),
       ),

@@ -1,5 +1,6 @@
 /** Schemas of the records in the output topics: what docs/schemas publishes. Times are ms since the Unix epoch. */
 import { z } from "zod";
+import { type Delivery, NOTIFICATION_KINDS, type Notification } from "../notifications.ts";
 import type { Action, Anomaly, DeadLetter, Incident, Topic } from "../records.ts";
 
 const timeMs = z.number();
@@ -198,11 +199,53 @@ export const deadLetterV1 = z
   })
   .describe("A record of which something was refused, with the reasons and the record itself.");
 
+const severity = z.enum(["critical", "major", "minor"]);
+const incidentState = z.enum(["open", "acknowledged", "mitigating", "resolved"]);
+
+export const notificationV1 = z
+  .object({
+    id: noun("`<incident>/<number>`."),
+    incidentId: z.string(),
+    number: z.number().describe("Counts up from 1 within the incident: receivers get them in this order."),
+    system: z.string(),
+    kind: z.enum(NOTIFICATION_KINDS),
+    timeMs: timeMs.describe("When what it tells happened."),
+    severity,
+    state: incidentState,
+    summary: noun("One line."),
+    detail: z.string(),
+    entities: z.array(z.string()),
+    suspects: z
+      .array(z.object({ name: z.string(), kind: z.string(), confidence: z.number() }))
+      .describe("First three."),
+    faultStartMs: timeMs,
+    detectedMs: timeMs,
+    resolvedMs: timeMs.nullable(),
+    labels: z.array(z.string()),
+  })
+  .describe("Something worth telling people about an incident. Receivers get it once, in order within an incident.");
+
+export const deliveryV1 = z
+  .object({
+    notificationId: z.string(),
+    incidentId: z.string(),
+    receiver: noun("Name of the receiver in the config."),
+    state: z
+      .enum(["sending", "failed", "sent", "dead", "requeued"])
+      .describe("dead: given up; requeued: somebody wants it tried again."),
+    attempts: z.number(),
+    timeMs: timeMs.describe("When it came to this state."),
+    detail: z.string(),
+  })
+  .describe("How far one receiver has got one notification: each record replaces the one before it.");
+
 /** By topic; `name` is the record's in the type of a CloudEvent. */
 export const recordSchemas = {
   anomalies: { name: "anomaly", version: 1, schema: anomalyV1 },
   incidents: { name: "incident", version: 1, schema: incidentV1 },
   actions: { name: "action", version: 1, schema: actionV1 },
+  notifications: { name: "notification", version: 1, schema: notificationV1 },
+  deliveries: { name: "delivery", version: 1, schema: deliveryV1 },
   "dead-letters": { name: "dead-letter", version: 1, schema: deadLetterV1 },
 } as const satisfies Record<Topic, { name: string; version: number; schema: z.ZodType }>;
 
@@ -224,4 +267,6 @@ type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T exten
 true satisfies Same<z.output<typeof anomalyV1>, Anomaly>;
 true satisfies Same<z.output<typeof incidentV1>, Incident>;
 true satisfies Same<z.output<typeof actionV1>, Action>;
+true satisfies Same<z.output<typeof notificationV1>, Notification>;
+true satisfies Same<z.output<typeof deliveryV1>, Delivery>;
 true satisfies Same<z.output<typeof deadLetterV1>, DeadLetter>;

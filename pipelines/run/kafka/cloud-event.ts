@@ -31,6 +31,8 @@ const timeOf: { readonly [T in Topic]: (record: TopicRecords[T]) => number } = {
     return ms;
   },
   actions: (a) => a.history.at(-1)?.timeMs ?? a.plan.createdMs,
+  notifications: (n) => n.timeMs,
+  deliveries: (d) => d.timeMs,
   "dead-letters": (l) => l.ingestTimeMs,
 };
 

@@ -1,17 +1,20 @@
 /** The streaming job on Kafka: this process's share of the stages, and its door to the outputs of all. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { deliveryKey } from "../../core/notifications.ts";
 import type { Control } from "../../core/records.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
+import { notifying } from "../notifying.ts";
 import { kafkaHealth } from "../observe/health.ts";
 import { componentLog } from "../observe/log.ts";
 import { selfMetrics } from "../observe/self-metrics.ts";
 import { selfRecords } from "../observe/self-records.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
+import { cloudEvent } from "./cloud-event.ts";
 import { kafkaDoor } from "./door.ts";
 import { HEADERS } from "./route.ts";
 import { sharedAudit } from "./shared-audit.ts";
@@ -84,6 +87,22 @@ export async function kafkaStream({
     /** Only the process that runs the act stage acts: another one's repair is not repeated. */
     const ours = () => act?.status().some((t) => t.ready) ?? false;
 
+    const told = await notifying({
+      ...{ config, store, clock, log, ours },
+      mark: async (deliveries) => {
+        const records = deliveries.map((record) => {
+          const key = deliveryKey(record.receiver, record.notificationId);
+          const event = { topic: "deliveries" as const, key, record };
+          return cloudEvent(event, { system: config.system, mode: config.runtime.events });
+        });
+        await transport.produce(
+          names.output("deliveries"),
+          records.map((r) => ({ ...r, partition: 0, key: Buffer.from(r.key), value: Buffer.from(r.value) })),
+        );
+      },
+    });
+    closers.unshift(() => told.stop());
+
     const view = await followOutputs({
       transport,
       names,
@@ -91,6 +110,7 @@ export async function kafkaStream({
       log: componentLog(log, "outputs"),
       onStored: async (records) => {
         if (ours()) acting?.onCommitted(records);
+        told.onCommitted(records);
         await reports.onCommitted(records);
       },
     });
@@ -100,6 +120,11 @@ export async function kafkaStream({
       setTimeout(() => {
         if (ours()) acting?.recoverUnfinished().catch((error) => log.error({ err: error }, "taking over"));
       }, TAKE_OVER_MS).unref();
+      // What the process before us has sent stands in its marks.
+      void view
+        .caughtUp()
+        .then(() => (ours() ? told.recover() : undefined))
+        .catch((error) => log.error({ err: error }, "taking over"));
     };
     if (ours()) takeOver();
 

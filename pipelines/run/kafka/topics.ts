@@ -20,7 +20,14 @@ export interface Names {
   group(stage: string): string;
 }
 
-export const OUTPUTS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+export const OUTPUTS: readonly Topic[] = [
+  "anomalies",
+  "incidents",
+  "actions",
+  "notifications",
+  "deliveries",
+  "dead-letters",
+];
 
 export const namesOf = (prefix: string): Names => ({
   intake: `${prefix}.intake`,
@@ -72,6 +79,8 @@ export function topicSpecs(names: Names, { route, features: tasks, replication }
     spec(names.output("actions"), 1, latest),
     // One partition: its order says who was first.
     spec(names.audit, 1, kept(-1)),
+    spec(names.output("notifications"), 1, latest),
+    spec(names.output("deliveries"), 1, latest),
     spec(names.state("route"), route, state),
     spec(names.state("features"), tasks, state),
     spec(names.state("incidents"), 1, state),

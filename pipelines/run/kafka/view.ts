@@ -12,6 +12,8 @@ const READ_BYTES = 1024 * 1024;
 const WAIT_MS = 250;
 
 export interface View {
+  /** Resolves once the store has what the topics held at the call. */
+  caughtUp(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,11 +31,12 @@ export async function followOutputs(options: {
 }): Promise<View> {
   const { transport, names, store, log, onStored } = options;
   const stored = await store.positions();
-  const parts: { topic: Topic; partition: number; at: bigint }[] = [];
+  const parts: { topic: Topic; partition: number; at: bigint /** In the store. */; kept: bigint }[] = [];
   for (const topic of OUTPUTS)
     for (const [partition, { low }] of await transport.offsets(names.output(topic))) {
       const at = stored.get(`${topic}/${partition}`);
-      parts.push({ topic, partition, at: at === undefined ? low : BigInt(at) });
+      const from = at === undefined ? low : BigInt(at);
+      parts.push({ topic, partition, at: from, kept: from });
     }
   const reader = await transport.reader(OUTPUTS.map((t) => names.output(t)));
   let stopping = false;
@@ -58,6 +61,7 @@ export async function followOutputs(options: {
     );
     if (positions.size === 0) return;
     await store.commit({ positions, state: new Map(), outputs });
+    for (const part of parts) part.kept = part.at;
     await onStored(outputs);
   };
 
@@ -79,6 +83,14 @@ export async function followOutputs(options: {
     }
   })();
   return {
+    async caughtUp() {
+      const until = new Map<string, bigint>();
+      for (const topic of OUTPUTS)
+        for (const [partition, { high }] of await transport.offsets(names.output(topic)))
+          until.set(`${topic}/${partition}`, high);
+      const behind = () => parts.some((p) => p.kept < (until.get(`${p.topic}/${p.partition}`) ?? 0n));
+      while (behind() && !stopping) await sleep(WAIT_MS / 5);
+    },
     async stop() {
       stopping = true;
       await loop;

@@ -104,8 +104,7 @@ async function fetchToken(
       await httpCall(url, { ...request, policy: "token", code: "KAFKA_AUTHENTICATION", maxBytes: MAX_BODY_BYTES })
     ).text;
   } catch (error) {
-    if (!(error instanceof HttpError) || error.status === undefined)
-      throw refused((error as Error).message, true);
+    if (!(error instanceof HttpError) || error.status === undefined) throw refused((error as Error).message, true);
     const said = objectOf(error.body);
     const why = [said.error, said.error_description].filter((t) => typeof t === "string").join(": ");
     throw refused(`status ${error.status} ${why.slice(0, 200)}`.trim(), error.retriable);
