@@ -87,6 +87,14 @@ const onKafka = kafkaConnection.extend({
 const shape = z.strictObject({
   system: z.string().min(1).default("default").describe("Name of the environment or tenant; incidents belong to one."),
   dataDir: z.string().min(1).default(".faultwright").describe("Where journal, state, reports and the store live."),
+  falseIncidentsPerWeek: z
+    .number()
+    .min(0.01)
+    .max(10_000)
+    .default(1)
+    .describe(
+      "Alert budget: incidents a week, of the whole system, that may open without a fault. Sets all thresholds.",
+    ),
   runtime: z.discriminatedUnion("kind", [embedded, onKafka]).default({ kind: "embedded" }),
   sources: z.array(z.discriminatedUnion("kind", [otlp, files, journal, kafka])).optional(),
   windows: z

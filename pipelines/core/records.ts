@@ -164,6 +164,8 @@ export interface Anomaly {
   readonly endMs: number | null;
   /** Smallest tail probability seen, in (0, 1]. */
   readonly p: number;
+  /** Most evidence so far: decimal orders of improbability, summed over recent windows. Records of earlier versions lack it. */
+  readonly evidence?: number;
   /** Value, expected value and band in the strongest window. */
   readonly value: number;
   readonly band: ExpectedBand;

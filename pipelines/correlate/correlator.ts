@@ -2,9 +2,20 @@
 import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
 import { isSelf } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { alertBudget } from "./alert-budget.ts";
 import { callGraph } from "./call-graph.ts";
 import { commonMode } from "./common-mode.ts";
-import { benign, byStart, byStrength, opens, totalWeight, weightOf } from "./evidence.ts";
+import {
+  alarmEvidence,
+  benign,
+  byStart,
+  byStrength,
+  confirmed,
+  distinctByFamily,
+  opens,
+  totalWeight,
+  weightOf,
+} from "./evidence.ts";
 import { groups } from "./groups.ts";
 import * as life from "./incident-state.ts";
 import type { Correlator, CorrelatorOptions, IncidentEvent } from "./types.ts";
@@ -16,6 +27,8 @@ interface Held {
   /** Those that opened it hold it open, however weak they get. */
   openers: string[];
   lastActiveMs: number;
+  /** Evidence of its strongest sign as it opened. */
+  evidence?: number;
 }
 
 const CHANGES = 100;
@@ -31,6 +44,9 @@ export function correlator(options: CorrelatorOptions): Correlator {
   const { system, windowMs, minEvidence = 1.5, quietMs = 60_000, reopenMs = 600_000, maxPending = 5000 } = options;
   const { sustainMs = 8 * windowMs, confirmMs = 4 * windowMs, joinMs = 20 * windowMs } = options;
   const rule = { minEvidence, sustainMs, confirmMs };
+  const { falseIncidentsPerWeek } = options;
+  const budget = falseIncidentsPerWeek === undefined ? undefined : alertBudget({ falseIncidentsPerWeek, joinMs });
+  let rows = 0;
   const graph = callGraph();
   const pending = new Map<string, Anomaly>();
   const held = new Map<string, Held>();
@@ -97,14 +113,16 @@ export function correlator(options: CorrelatorOptions): Correlator {
       if (now.length === 0) continue;
       const ended = [...pending.values()].filter((a) => a.endMs !== null && nowMs - a.startMs <= joinMs);
       const patience = { ids: commonMode(graph, [...now, ...ended], 3 * windowMs), factor: STALL_FACTOR };
-      if (!opens(now, nowMs, { ...rule, patience })) continue;
+      if (!admits(now, patience)) continue;
       const entities = new Set(now.map((a) => a.entity));
       const context = [...pending.values()].filter(
         (a) => a.endMs !== null && [...entities].some((e) => near(e, a.entity)),
       );
       const all = [...now, ...context];
       const again = ordered().findLast((h) => h.incident.state === "resolved" && sameAgain(h, now));
-      const openers = now.filter((a) => !benign(a) && a.entityKind !== "host").map((a) => a.id);
+      const signs = now.filter((a) => !benign(a));
+      const ours = signs.filter((a) => a.entityKind !== "host");
+      const openers = (ours.length > 0 ? ours : signs).map((a) => a.id);
       if (again) {
         const before = again.incident.anomalies;
         const reopened = life.absorb(life.reopen(again.incident, nowMs), all, isEntry);
@@ -117,7 +135,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
         const before = changes.filter(
           (c) => c.timeMs >= incident.times.faultStartMs - CHANGE_MS && touches(incident, c),
         );
-        const h: Held = { incident, openers, lastActiveMs: nowMs };
+        const evidence = Math.max(0, ...now.filter((a) => !benign(a)).map(alarmEvidence));
+        const h: Held = { incident, openers, lastActiveMs: nowMs, evidence };
         held.set(incident.id, h);
         change(incident.id, life.withTimeline({ ...incident }, before.map(life.changeEntry)), "opened");
         own(h);
@@ -125,6 +144,19 @@ export function correlator(options: CorrelatorOptions): Correlator {
       for (const a of all) pending.delete(a.id);
     }
   }
+  /** By how often chance brings such a group, once that is known; by the rule until then. */
+  function admits(group: readonly Anomaly[], patience: Parameters<typeof opens>[2]["patience"]): boolean {
+    const signs = group.filter((a) => !benign(a) && confirmed(a, nowMs, { confirmMs, patience }));
+    const chance = budget?.chancePerWeek(distinctByFamily(signs));
+    if (budget && chance !== undefined) return chance <= budget.budget;
+    return opens(group, nowMs, { ...rule, patience });
+  }
+  /** What ended without an incident, or with one that nobody took up, was chance. */
+  function learn(a: Anomaly) {
+    if (!benign(a) && confirmed(a, nowMs, rule)) budget?.learn(alarmEvidence(a));
+  }
+  const taken = (i: Incident) =>
+    i.times.acknowledgedMs !== null || i.times.mitigatedMs !== null || i.times.verifiedMs !== null;
   const touches = (incident: Incident, c: ChangeEvent) => incident.entities.some((e) => near(e, c.entity));
   function sameAgain(h: Held, group: readonly Anomaly[]): boolean {
     if (nowMs - (h.incident.times.resolvedMs ?? 0) > reopenMs) return false;
@@ -149,8 +181,14 @@ export function correlator(options: CorrelatorOptions): Correlator {
         if (h.openers.includes(a.id)) h.lastActiveMs = Math.max(h.lastActiveMs, Math.min(nowMs, a.endMs ?? nowMs));
       if (now.some((a) => h.openers.includes(a.id)) || totalWeight(now) >= minEvidence / 2) {
         h.lastActiveMs = nowMs;
-      } else if (nowMs - h.lastActiveMs >= quietMs)
+      } else if (nowMs - h.lastActiveMs >= quietMs) {
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
+        if (budget && h.evidence !== undefined && !taken(h.incident)) {
+          budget.spent();
+          budget.learn(h.evidence);
+        }
+        delete h.evidence; // once, however often it is reopened
+      }
       if (h.lastActiveMs !== before) dirty.add(id);
     }
     for (const a of pending.values()) if (a.endMs !== null && nowMs - a.endMs > joinMs) pending.delete(a.id);
@@ -176,7 +214,13 @@ export function correlator(options: CorrelatorOptions): Correlator {
     onAnomaly(a) {
       const id = owner.get(a.id);
       if (id !== undefined) updates.set(id, [...(updates.get(id) ?? []), a]);
-      else if (a.endMs === null || pending.has(a.id)) pending.set(a.id, a);
+      else if (a.endMs === null || pending.has(a.id)) {
+        if (a.endMs !== null) learn(a);
+        pending.set(a.id, a);
+      }
+    },
+    onWindow(more) {
+      rows += more;
     },
     onEdges: (edges, endMs) => graph.add(edges, endMs),
     onChange(c) {
@@ -204,6 +248,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
     },
     advance(watermarkMs) {
       nowMs = Math.max(nowMs, watermarkMs);
+      budget?.pass(nowMs, rows, graph.size > 0 || [...held.values()].every((h) => h.incident.state === "resolved"));
+      rows = 0;
       join();
       openGroups();
       settle();
@@ -221,9 +267,10 @@ export function correlator(options: CorrelatorOptions): Correlator {
       dirty.clear();
       put(
         "waiting",
-        toChunk({ nowMs, pending: [...pending.values()], updates: [...updates], changes, events: [...events] }),
+        toChunk({ nowMs, rows, pending: [...pending.values()], updates: [...updates], changes, events: [...events] }),
       );
       graph.snapshot(scoped(put, "graph"), full);
+      budget?.snapshot(scoped(put, "budget"));
     },
     restore(chunks) {
       for (const bytes of scopedChunks(chunks, "incident").values()) {
@@ -232,11 +279,19 @@ export function correlator(options: CorrelatorOptions): Correlator {
         own(h);
       }
       graph.restore(scopedChunks(chunks, "graph"));
+      budget?.restore(scopedChunks(chunks, "budget"));
       const bytes = chunks.get("waiting");
       if (!bytes) return;
-      type Waiting = { nowMs: number; pending: Anomaly[]; updates: [string, Anomaly[]][]; changes: ChangeEvent[] };
+      type Waiting = {
+        nowMs: number;
+        rows?: number;
+        pending: Anomaly[];
+        updates: [string, Anomaly[]][];
+        changes: ChangeEvent[];
+      };
       const w = fromChunk<Waiting & { events: [string, IncidentEvent["kind"]][] }>(bytes);
       nowMs = w.nowMs;
+      rows = w.rows ?? 0;
       changes = w.changes;
       for (const a of w.pending) pending.set(a.id, a);
       for (const [id, list] of w.updates) updates.set(id, list);

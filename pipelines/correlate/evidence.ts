@@ -20,6 +20,8 @@ const HOST_FACTOR = 0.3;
 const BENIGN_FACTOR = 0.1;
 /** Decimal orders of improbability from which an anomaly counts in full. */
 const FULL_STRENGTH = 6;
+/** Of an anomaly whose evidence is not told. */
+const MOST_EVIDENCE = 15;
 /** Late data and slow commits are ours to bear; an incident of our own takes several signs. */
 const SELF_FACTOR = 0.7;
 /** Series of one family on one entity tell the same story: the k-th strongest counts half of the one before. */
@@ -45,9 +47,40 @@ const isResource = (a: Anomaly): boolean =>
 /** In [0, 1.5]. */
 export function weightOf(a: Anomaly): number {
   const strength = Math.min(1, -Math.log10(Math.max(a.p, 1e-300)) / FULL_STRENGTH);
+  return importanceOf(a) * strength;
+}
+
+/** What an anomaly says however strong it is, in [0.002, 1.5]. */
+function importanceOf(a: Anomaly): number {
   const host = a.entityKind === "host" ? HOST_FACTOR : 1;
   const own = isSelf(a.entity) ? SELF_FACTOR : 1;
-  return FAMILY_WEIGHT[a.family] * strength * host * own * (benign(a) ? BENIGN_FACTOR : 1);
+  return FAMILY_WEIGHT[a.family] * host * own * (benign(a) ? BENIGN_FACTOR : 1);
+}
+
+/** Evidence that something is wrong, in decimal orders: of the anomaly being no chance, and of one like it meaning a fault. */
+export function alarmEvidence(a: Anomaly): number {
+  const own = a.evidence ?? Math.min(MOST_EVIDENCE, -Math.log10(Math.max(a.p, 1e-300)));
+  return Math.max(0, own + 2 * Math.log10(importanceOf(a)));
+}
+
+/** Strongest first, the stronger alone of those that tell of one family on one entity. */
+export function distinctByFamily(anomalies: readonly Anomaly[]): number[] {
+  const best = new Map<string, number>();
+  for (const a of anomalies) {
+    const key = `${aboutOf(a).entity}\u0000${a.family}`;
+    best.set(key, Math.max(best.get(key) ?? 0, alarmEvidence(a)));
+  }
+  return [...best.values()].sort((x, y) => y - x);
+}
+
+/** Whether an anomaly has stayed long enough to be more than a stall of the machine; failing requests need not. */
+export function confirmed(
+  a: Anomaly,
+  nowMs: number,
+  { confirmMs, patience }: Omit<OpenRule, "minEvidence" | "sustainMs">,
+) {
+  const factor = patience?.ids.has(a.id) ? patience.factor : 1;
+  return a.family === "errors" || (a.endMs ?? nowMs) - a.detectedMs >= confirmMs * factor;
 }
 
 /** Sum of weights, repeats of one family on one entity discounted; independent of order. */

@@ -19,6 +19,8 @@ export interface CorrelatorOptions {
   readonly joinMs?: number;
   /** Waiting anomalies, default 5,000; the weakest go first. */
   readonly maxPending?: number;
+  /** Incidents a week that may open without a fault; undefined: by the rule alone, see `OpenRule`. */
+  readonly falseIncidentsPerWeek?: number | undefined;
 }
 
 export interface IncidentEvent {
@@ -28,6 +30,8 @@ export interface IncidentEvent {
 
 export interface Correlator extends Stateful {
   onAnomaly(anomaly: Anomaly): void;
+  /** So many series had a value in a window. */
+  onWindow(rows: number): void;
   onEdges(edges: readonly CallEdge[], endMs: number): void;
   onChange(change: ChangeEvent): void;
   onControl(control: Control): void;

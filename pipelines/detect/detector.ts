@@ -6,9 +6,20 @@ import { tailBank } from "../../models/statistical/tail.ts";
 import { grown } from "../core/interning.ts";
 import { familyOf } from "../core/metric-family.ts";
 import type { Anomaly, WindowBatch } from "../core/records.ts";
-import { bytesIn, bytesOf, float64Of, fromChunk, type Stateful, toChunk, uint32Of } from "../core/stage.ts";
+import {
+  bytesIn,
+  bytesOf,
+  float64Of,
+  fromChunk,
+  type Stateful,
+  scoped,
+  scopedChunks,
+  toChunk,
+  uint32Of,
+} from "../core/stage.ts";
 import { seriesName, type Tables } from "../core/tables.ts";
 import { floorOf } from "./floors.ts";
+import { openLevel } from "./open-level.ts";
 import { reason } from "./reason.ts";
 
 export type BankName = keyof typeof statisticalBanks;
@@ -21,6 +32,8 @@ export interface DetectOptions {
   /** Windows after which a persisting change is taught as the new normal. */
   readonly freezeWindows: number;
   readonly floors: Readonly<Record<string, number>>;
+  /** Anomalies a week that may open without a fault, all series together: `openEvidence` is then where it starts. */
+  readonly anomaliesPerWeek?: number | undefined;
 }
 
 /** One window can add at most this much: a single odd value is not an incident. */
@@ -37,6 +50,8 @@ const LEAST_GAIN = 1;
 const USUAL = 9.99;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
 const NO_EVIDENCE = 1e-9;
+/** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
+const EMIT_STEP = 1;
 /** Slots a chunk of state. */
 const BLOCK = 256;
 /** Rows worked on at a time: their state stays in the cache from one pass to the next. */
@@ -53,6 +68,7 @@ const OWN = 4;
 interface OpenAnomaly {
   anomaly: Anomaly;
   emittedP: number;
+  emittedEvidence: number;
 }
 
 /**
@@ -67,6 +83,9 @@ export function detector(tables: Tables, options: DetectOptions) {
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
   const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
+  const adaptive = options.anomaliesPerWeek
+    ? openLevel({ start: options.openEvidence, perWeek: options.anomaliesPerWeek })
+    : undefined;
   const open = new Map<number, OpenAnomaly>();
   const changed = new Set<number>();
 
@@ -127,7 +146,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   };
 
   /** `j`: row among the odd ones. */
-  const record = (slot: number, w: WindowBatch, value: number, pNow: number, j: number): Anomaly => {
+  const record = (slot: number, w: WindowBatch, value: number, pNow: number, j: number, evidence: number): Anomaly => {
     const id = idOf[slot]!;
     const series = tables.seriesAt(id)!;
     const entity = tables.entityOf(id);
@@ -155,6 +174,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       detectedMs: w.endMs,
       endMs: null,
       p: pNow,
+      evidence,
       value,
       band: { expected, low: expected - width, high: expected + width },
       detectors: Object.fromEntries(
@@ -269,12 +289,14 @@ export function detector(tables: Tables, options: DetectOptions) {
     const { gain } = odd;
     const memory = +MEMORY;
     const most = +WINDOW_CAP;
-    const enough = +options.openEvidence;
+    const enough = adaptive ? adaptive.level : +options.openEvidence;
     for (let j = 0; j < m; j++) {
       const slot = odd.slots[j]!;
       const orders = gain[j]!;
-      const evidence = state[slot * 4 + 1]! * memory + (orders > LEAST_GAIN ? (orders < most ? orders : most) : 0);
+      const before = state[slot * 4 + 1]!;
+      const evidence = before * memory + (orders > LEAST_GAIN ? (orders < most ? orders : most) : 0);
       state[slot * 4 + 1] = evidence;
+      if (adaptive && evidence > before) adaptive.rise(before, evidence);
       if (orders > 2 && state[slot * 4 + 3] === 0) state[slot * 4 + 3] = w.startMs;
       const id = idOf[slot]!;
       const known = open.size > 0 ? open.get(id) : undefined;
@@ -286,19 +308,25 @@ export function detector(tables: Tables, options: DetectOptions) {
       const value = w.value[from + odd.at[j]!]!;
       heard.add(id);
       if (!known) {
-        const anomaly = record(slot, w, value, pNow, j);
-        open.set(id, { anomaly, emittedP: pNow });
+        const anomaly = record(slot, w, value, pNow, j, evidence);
+        open.set(id, { anomaly, emittedP: pNow, emittedEvidence: evidence });
         changed.add(id);
         out.push(anomaly);
-      } else if (pNow < known.anomaly.p) {
-        const { id: anomalyId, startMs, detectedMs } = known.anomaly;
-        known.anomaly = { ...record(slot, w, value, pNow, j), id: anomalyId, startMs, detectedMs };
-        changed.add(id);
-        if (pNow < known.emittedP / 100) {
-          known.emittedP = pNow;
-          out.push(known.anomaly);
-        }
+        continue;
       }
+      const was = known.anomaly;
+      if (!(pNow < was.p || evidence > (was.evidence ?? 0))) continue;
+      const peak = Math.max(evidence, was.evidence ?? 0);
+      const { id: anomalyId, startMs, detectedMs } = was;
+      known.anomaly =
+        pNow < was.p
+          ? { ...record(slot, w, value, pNow, j, peak), id: anomalyId, startMs, detectedMs }
+          : { ...was, evidence: peak };
+      changed.add(id);
+      if (known.anomaly.p >= known.emittedP / 100 && peak < known.emittedEvidence + EMIT_STEP) continue;
+      known.emittedP = known.anomaly.p;
+      known.emittedEvidence = peak;
+      out.push(known.anomaly);
     }
   };
 
@@ -328,6 +356,7 @@ export function detector(tables: Tables, options: DetectOptions) {
         }
         if (m > 0) judge(w, from, m, heard, out);
       }
+      adaptive?.pass(w.endMs - w.startMs);
       if (open.size === 0) return out;
       for (const [id, o] of [...open].sort(([a], [b]) => a - b)) {
         const slot = slotOf[id]! - 1;
@@ -342,6 +371,10 @@ export function detector(tables: Tables, options: DetectOptions) {
         out.push({ ...o.anomaly, endMs: w.endMs });
       }
       return out;
+    },
+    /** Evidence that opens an anomaly now. */
+    get openLevel(): number {
+      return adaptive?.level ?? options.openEvidence;
     },
     /** Anomalies open now. */
     get open(): Anomaly[] {
@@ -363,13 +396,16 @@ export function detector(tables: Tables, options: DetectOptions) {
       }
       dirty.fill(0);
       newSlots.fill(0);
+      adaptive?.snapshot(scoped(put, "adaptive"));
       for (const id of changed) put(`open/${id}`, open.has(id) ? toChunk(open.get(id)) : undefined);
       if (full) for (const [id, o] of open) put(`open/${id}`, toChunk(o));
       changed.clear();
     },
     restore(chunks) {
+      adaptive?.restore(scopedChunks(chunks, "adaptive"));
       for (const [key, bytes] of chunks) {
         const [part, n] = key.split("/") as [string, string];
+        if (part === "adaptive") continue;
         if (part === "open") {
           open.set(Number(n), fromChunk<OpenAnomaly>(bytes));
           continue;

@@ -10,12 +10,39 @@ import { featuresStage } from "./features-stage.ts";
 import { decodersOf } from "./formats.ts";
 import { incidentsStage } from "./incidents-stage.ts";
 
+/** Anomalies that a task may open a week without a fault: enough for incidents to choose from, and to learn the rate of. */
+function anomaliesPerWeek({ falseIncidentsPerWeek, runtime }: Config): number {
+  const tasks = runtime.kind === "kafka" ? (runtime.partitions ?? 1) : 1;
+  return Math.max(100, 20 * falseIncidentsPerWeek) / tasks;
+}
+
+/** What detection and correlation are told, from the config. */
+export function stageOptions(config: Config) {
+  const { windows, detect, incidents } = config;
+  return {
+    detect: {
+      ...detect,
+      floors: { ...SELF_FLOORS, [TEMPLATE_SHIFT]: 2, ...detect.floors },
+      anomaliesPerWeek: anomaliesPerWeek(config),
+    },
+    correlate: {
+      system: config.system,
+      windowMs: windows.window,
+      minEvidence: incidents.minEvidence,
+      quietMs: incidents.quiet,
+      reopenMs: incidents.reopen,
+      falseIncidentsPerWeek: config.falseIncidentsPerWeek,
+    },
+  };
+}
+
 export function assemble(config: Config) {
-  const { windows, limits, detect, incidents, recover } = config;
+  const { windows, limits, incidents, recover } = config;
+  const { detect, correlate } = stageOptions(config);
   const features = featuresStage({
     decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
-    detect: { ...detect, floors: { ...SELF_FLOORS, [TEMPLATE_SHIFT]: 2, ...detect.floors } },
+    detect,
     redact: redactor(config.redact),
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,
@@ -24,11 +51,7 @@ export function assemble(config: Config) {
   return {
     features,
     incidents: incidentsStage({
-      system: config.system,
-      windowMs: windows.window,
-      minEvidence: incidents.minEvidence,
-      quietMs: incidents.quiet,
-      reopenMs: incidents.reopen,
+      ...correlate,
       historyWindows: incidents.historyWindows,
       tableLimits: limits,
     }),

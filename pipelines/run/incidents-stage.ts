@@ -106,6 +106,7 @@ export function incidentsStage(options: IncidentsOptions) {
           return;
         case "windows":
           recent.onWindow(message.batch);
+          correlate.onWindow(message.batch.length);
           return;
         case "logs":
           recent.onLogs(message.digests);

@@ -30,7 +30,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ingest: ["core", "tolerance"],
   windows: ["core"],
   detect: ["core", "models"],
-  correlate: ["core"],
+  correlate: ["core", "models"],
   diagnose: ["core", "models"],
   report: ["core", "tolerance"],
   recover: ["core", "tolerance"],

@@ -6,6 +6,7 @@ const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
   metrics: { file: "metrics/run.ts", what: "`score` on NAB, SMD and ASD, beside the peers" },
   alarms: { file: "metrics/alarms.ts", what: "the alarm for each category left out, and on generated series" },
   budget: { file: "metrics/budget.ts", what: "false incidents a week against the budget, on data without faults" },
+  "alert-budget": { file: "budget/run.ts", what: "incidents a week of the pipeline on data without faults" },
   logs: { file: "logs/run.ts", what: "templates and sessions, beside the peers, and on generated logs" },
   rca: { file: "rca/main.ts", what: "`diagnose` on recorded incidents and alert storms, beside the peers" },
   hour: { file: "hour/run.ts", what: "an hour of the demo system with ten faults: one incident a fault, none besides" },

@@ -21,6 +21,10 @@ export const anomalyV1 = z
     detectedMs: timeMs.describe("End of the window in which it was opened."),
     endMs: timeMs.nullable().describe("null while it lasts."),
     p: z.number().describe("Smallest tail probability seen, in (0, 1]."),
+    evidence: z
+      .number()
+      .optional()
+      .describe("Most evidence so far: decimal orders of improbability, summed over recent windows."),
     value: z.number().describe("Value in the strongest window."),
     band: band.describe("What was expected in that window."),
     detectors: z.record(z.string(), z.number()).describe("Detectors by their share of the evidence."),

@@ -1,0 +1,89 @@
+/** Windows without faults through the real detector and correlator, as `run` assembles them; only the diagnosis is left out. */
+import { parseConfig } from "../../../pipelines/core/config.ts";
+import type { WindowBatch } from "../../../pipelines/core/records.ts";
+import { Tables } from "../../../pipelines/core/tables.ts";
+import { correlator } from "../../../pipelines/correlate/correlator.ts";
+import { detector } from "../../../pipelines/detect/detector.ts";
+import { stageOptions } from "../../../pipelines/run/assemble.ts";
+
+const WEEK_MS = 7 * 86_400_000;
+
+export interface NullRun {
+  readonly name: string;
+  readonly series: number;
+  readonly windowMs: number;
+  readonly budget: number;
+  readonly weeks: number;
+  /** Incidents in the judged weeks, and in those before, in which the rates are learned. */
+  readonly found: number;
+  readonly learning: number;
+  readonly anomalies: number;
+  readonly expected: number;
+  readonly ratio: number;
+  /** 95 % interval of the ratio, from the Poisson count. */
+  readonly interval: readonly [number, number];
+  readonly seconds: number;
+}
+
+export interface NullCase {
+  readonly name: string;
+  readonly budget: number;
+  readonly windowMs: number;
+  readonly learnWeeks: number;
+  readonly weeks: number;
+  /** Interns the series, and gives the windows; fewer than asked for end the run. */
+  readonly source: (tables: Tables) => { series: number; window: (i: number) => WindowBatch | undefined };
+}
+
+export function simulate({ name, budget, windowMs, learnWeeks, weeks, source }: NullCase): NullRun {
+  const started = process.cpuUsage();
+  const config = parseConfig(
+    JSON.stringify({ system: "eval", falseIncidentsPerWeek: budget, windows: { window: windowMs } }),
+  );
+  const options = stageOptions(config);
+  const tables = new Tables({ entities: 1e6, series: 1e6, seriesPerEntity: 1e6 });
+  const { series, window } = source(tables);
+  const detect = detector(tables, options.detect);
+  const correlate = correlator(options.correlate);
+  let [found, learning, anomalies] = [0, 0, 0];
+  let judgedMs = 0;
+  const windows = Math.round(((learnWeeks + weeks) * WEEK_MS) / windowMs);
+  for (let i = 0; i < windows; i++) {
+    const w = window(i);
+    if (!w) break;
+    correlate.onWindow(w.length);
+    for (const a of detect.process(w)) {
+      if (a.detectedMs === w.endMs) anomalies += 1;
+      correlate.onAnomaly(a);
+    }
+    const judged = i * windowMs >= learnWeeks * WEEK_MS;
+    if (judged) judgedMs += windowMs;
+    for (const e of correlate.advance(w.endMs))
+      if (e.kind === "opened") {
+        if (judged) found += 1;
+        else learning += 1;
+      }
+  }
+  const expected = (budget * judgedMs) / WEEK_MS;
+  const { user, system } = process.cpuUsage(started);
+  return {
+    name,
+    series,
+    windowMs,
+    budget,
+    weeks: judgedMs / WEEK_MS,
+    found,
+    learning,
+    anomalies,
+    expected,
+    ratio: found / expected,
+    interval: [poisson(found, -1) / expected, poisson(found, 1) / expected],
+    seconds: (user + system) / 1e6,
+  };
+}
+
+/** Bounds of a Poisson mean at 95 %, by Byar's approximation. */
+function poisson(n: number, side: -1 | 1): number {
+  const k = side < 0 ? n : n + 1;
+  return k === 0 ? 0 : k * (1 - 1 / (9 * k) + (side * 1.96) / (3 * Math.sqrt(k))) ** 3;
+}
