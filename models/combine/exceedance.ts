@@ -6,7 +6,7 @@ const FEWEST = 30;
 const MOST = 500;
 const TAIL_SHARE = 0.1;
 /** Peaks that the prior on the shape is worth: evidence is in decimal orders, so its tail is about exponential, shape 0. */
-const SHAPE_PRIOR = 200;
+const SHAPE_PRIOR = 400;
 const SHAPES = [-0.4, 0.3] as const;
 
 /** Plain JSON. */

@@ -1,6 +1,7 @@
 /** One schema: defaults, checks and the JSON Schema all come from here. */
 import { parse } from "yaml";
 import { z } from "zod";
+import { calendarSchema } from "./calendar-config.ts";
 import { duration } from "./duration.ts";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
@@ -95,6 +96,11 @@ const shape = z.strictObject({
     .describe(
       "Alert budget: incidents a week, of the whole system, that may open without a fault. Sets all thresholds.",
     ),
+  calendars: z
+    .array(calendarSchema)
+    .max(1000)
+    .default([])
+    .describe("Holidays and maintenance windows: what is unusual then pages nobody."),
   runtime: z.discriminatedUnion("kind", [embedded, onKafka]).default({ kind: "embedded" }),
   sources: z.array(z.discriminatedUnion("kind", [otlp, files, journal, kafka])).optional(),
   windows: z

@@ -311,6 +311,7 @@ export function detector(tables: Tables, options: DetectOptions) {
         const anomaly = record(slot, w, value, pNow, j, evidence);
         open.set(id, { anomaly, emittedP: pNow, emittedEvidence: evidence });
         changed.add(id);
+        adaptive?.open();
         out.push(anomaly);
         continue;
       }

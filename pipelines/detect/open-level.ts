@@ -10,6 +10,8 @@ const LEVELS = 56;
 const LOOK = 32;
 /** What is remembered, ms. */
 const MEMORY_MS = 4 * WEEK_MS;
+/** Rises and anomalies that a first guess of one each is worth. */
+const DOUBT = 5;
 /** Before it lowers the level it wants to have seen a whole day. */
 const PATIENCE_MS = 86_400_000;
 /** What is odd on many series at once is a fault and says little of noise: one window adds so much, or so many times the usual. */
@@ -27,10 +29,13 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
   let weeks = 0;
   let level = start;
   let busy = false;
+  /** At the level of the time: anomalies, and rises through it; an excursion may rise through a level several times. */
+  let opened = 0;
+  let risen = 0;
   const binOf = (evidence: number) => Math.min(LEVELS, Math.max(0, Math.floor((evidence - FIRST) / STEP) + 1));
 
   const look = () => {
-    const enough = perWeek * weeks;
+    const enough = perWeek * weeks * Math.max(1, (risen + DOUBT) / (opened + DOUBT));
     const levelOf = (b: number) => FIRST + b * STEP;
     for (let b = 0; b < LEVELS; b++) {
       const n = seen[b]!;
@@ -53,11 +58,16 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
     rise(before: number, after: number): void {
       if (!(after >= FIRST && after > before)) return;
       busy = true;
+      if (before < level && after >= level) risen += 1;
       // differences: summed from the right they are the crossings of each level
       const [from, to] = [binOf(before), binOf(after)];
       if (from === to) return;
       now[to]! += 1;
       now[from]! -= 1;
+    },
+    /** An anomaly opened. */
+    open(): void {
+      opened += 1;
     },
     pass(windowMs: number): void {
       windows += 1;
@@ -78,18 +88,21 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
         for (let b = 0; b < LEVELS; b++) seen[b]! *= fade;
         windows = LOOK * Math.round((windows * fade) / LOOK);
         weeks = most;
+        opened *= fade;
+        risen *= fade;
       }
       look();
     },
     snapshot(put) {
-      put("level", toChunk({ seen: [...seen], windows, weeks, level }));
+      put("level", toChunk({ seen: [...seen], windows, weeks, level, opened, risen }));
     },
     restore(chunks) {
       const bytes = chunks.get("level");
       if (!bytes) return;
-      const saved = fromChunk<{ seen: number[]; windows: number; weeks: number; level: number }>(bytes);
+      type Saved = { seen: number[]; windows: number; weeks: number; level: number; opened: number; risen: number };
+      const saved = fromChunk<Saved>(bytes);
       seen.set(saved.seen);
-      ({ windows, weeks, level } = saved);
+      ({ windows, weeks, level, opened, risen } = saved);
     },
   } satisfies Stateful & Record<string, unknown>;
 }

@@ -1,4 +1,5 @@
 /** Config to stages: the same ones whether they stream, replay or look back. */
+import { calendars } from "../core/calendar.ts";
 import type { Config } from "../core/config.ts";
 import { redactor } from "../core/redact/redactor.ts";
 import { SELF_FLOORS } from "../core/self.ts";
@@ -43,6 +44,7 @@ export function assemble(config: Config) {
     decoders: decodersOf(config),
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
     detect,
+    calendars: calendars(config.calendars),
     redact: redactor(config.redact),
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,

@@ -1,4 +1,5 @@
 /** Stage `features`: raw records to windows, anomalies and dead letters. */
+import { type Calendars, calendars } from "../core/calendar.ts";
 import { ERROR_CODES, type ErrorCode, PipelineError } from "../core/errors.ts";
 import type { Control, RawRecord } from "../core/records.ts";
 import { type Redactor, redactor } from "../core/redact/redactor.ts";
@@ -11,6 +12,7 @@ import { streamTemplates } from "../detect/log-templates.ts";
 import { templateRates } from "../detect/template-rates.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
 import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
+import { watchedRows } from "./watched-rows.ts";
 
 export interface FeaturesOptions {
   readonly decoders: Readonly<Record<string, Decoder>>;
@@ -19,6 +21,8 @@ export interface FeaturesOptions {
   readonly tableLimits: TableLimits;
   readonly signalLimits: SignalLimits;
   readonly entityRules?: readonly EntityRule[];
+  /** Of those that say so, the values are not looked at. */
+  readonly calendars?: Calendars;
   /** Applied to all that the stage keeps or gives out. */
   readonly redact?: Redactor;
   /** A refused record is kept whole up to this size; of a larger one its beginning. */
@@ -44,6 +48,7 @@ export type FeaturesInput = RawRecord | { readonly endOf: string };
 export function featuresStage(options: FeaturesOptions) {
   const tables = new Tables(options.tableLimits, options.entityRules);
   const { redact = redactor() } = options;
+  const watched = watchedRows(tables, options.calendars ?? calendars([]));
   const sink = new SignalSink(tables, options.signalLimits, redact);
   const logParts = { templates: streamTemplates(), rates: templateRates() };
   const parts = { windows: windows(sink, options.windows, logParts), detect: detector(tables, options.detect) };
@@ -101,7 +106,7 @@ export function featuresStage(options: FeaturesOptions) {
       out.send({ type: "windows", batch });
       if (logs.length > 0) out.send({ type: "logs", digests: logs });
       if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
-      for (const anomaly of parts.detect.process(batch)) {
+      for (const anomaly of parts.detect.process(watched(batch))) {
         const opened = anomaly.detectedMs === batch.endMs;
         anomalies.add(anomaly.endMs !== null ? "closed" : opened ? "opened" : "strengthened");
         out.emit("anomalies", anomaly.id, anomaly);

@@ -38,7 +38,7 @@ function normal(seed: number): () => number {
   const u = uniform(seed);
   let kept = Number.NaN;
   return () => {
-    if (kept === kept) {
+    if (!Number.isNaN(kept)) {
       const out = kept;
       kept = Number.NaN;
       return out;

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import type { Anomaly, Family } from "../../pipelines/core/records.ts";
+import { alertBudget } from "../../pipelines/correlate/alert-budget.ts";
+import { correlator } from "../../pipelines/correlate/correlator.ts";
+import { uniform } from "../models/noise.ts";
+
+const STEP = 60_000;
+const WEEK = (7 * 86_400_000) / STEP;
+const DAY = 86_400_000 / STEP;
+const ROWS = 500;
+
+const anomaly = (i: number, evidence: number, family: Family = "latency", entity = `s${i % 97}`): Anomaly => ({
+  id: `A-${i}-${family}`,
+  entity,
+  entityKind: "service",
+  series: family === "errors" ? "http.errors" : "request.duration",
+  unit: "ms",
+  family,
+  direction: "up",
+  startMs: i * STEP,
+  detectedMs: (i + 1) * STEP,
+  endMs: null,
+  p: 1e-6,
+  evidence,
+  value: 300,
+  band: { expected: 100, low: 50, high: 150 },
+  detectors: {},
+  why: "odd",
+});
+
+describe("alertBudget", () => {
+  const learned = (falseIncidentsPerWeek: number, { seed = 1, weeks = 8, perWindow = 0.02 } = {}) => {
+    const b = alertBudget({ falseIncidentsPerWeek, joinMs: 20 * STEP });
+    const u = uniform(seed);
+    for (let i = 1; i <= weeks * WEEK; i++) {
+      b.pass(i * STEP, ROWS, true);
+      if (u() < perWindow) b.learn(6 - Math.log10(u()));
+    }
+    return b;
+  };
+
+  it("has no opinion on its first day, nor before it has seen enough", () => {
+    const b = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
+    for (let i = 1; i < DAY; i++) {
+      b.pass(i * STEP, ROWS, true);
+      b.learn(7);
+    }
+    expect(b.chancePerWeek([12])).toBeUndefined();
+    b.pass((DAY + 2) * STEP, ROWS, true);
+    expect(b.chancePerWeek([12])).toBeDefined();
+    const calm = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
+    for (let i = 1; i < 3 * DAY; i++) calm.pass(i * STEP, ROWS, true);
+    expect(calm.chancePerWeek([12])).toBeUndefined();
+  });
+
+  it("asks for an order more where a tenth is allowed", () => {
+    // no incident is told of, so the correction works the same on both; the larger budget corrects more
+    const [few, many] = [learned(0.05), learned(0.5)];
+    expect(few.loneLevel - many.loneLevel).toBeGreaterThan(0.7);
+    expect(few.loneLevel - many.loneLevel).toBeLessThan(1.6);
+  });
+
+  it("asks less of each of two at once, and no more of one beside a weak one", () => {
+    const b = learned(0.1);
+    const lone = b.loneLevel;
+    expect(b.chancePerWeek([lone - 1])).toBeGreaterThan(0.1);
+    expect(b.chancePerWeek([lone - 1, lone - 1])).toBeLessThanOrEqual(0.1);
+    expect(b.chancePerWeek([lone + 0.2, 0])).toBeLessThanOrEqual(0.1);
+  });
+
+  it("asks more where there are more series", () => {
+    const b = learned(0.1);
+    const before = b.chancePerWeek([9]) as number;
+    for (let i = 1; i <= 2 * DAY; i++) b.pass((8 * WEEK + i) * STEP, 100 * ROWS, true);
+    expect(b.chancePerWeek([9])).toBeGreaterThan(20 * before);
+  });
+
+  it("learns from too many that it is too lax, and takes it back when they were real", () => {
+    const b = learned(1);
+    const before = b.chancePerWeek([9]) as number;
+    for (let i = 0; i < 20; i++) b.spent();
+    expect(b.chancePerWeek([9])).toBeCloseTo(before * Math.E, 6);
+    for (let i = 0; i < 20; i++) b.refund();
+    expect(b.chancePerWeek([9])).toBeCloseTo(before, 6);
+  });
+
+  it("is the same after a restart", () => {
+    const one = learned(1);
+    const chunks = new Map<string, Uint8Array>();
+    one.snapshot((key, bytes) => void chunks.set(key, bytes as Uint8Array));
+    const two = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
+    two.restore(chunks);
+    for (const b of [one, two]) {
+      b.pass((8 * WEEK + 5) * STEP, ROWS, true);
+      b.learn(8);
+    }
+    expect(two.chancePerWeek([8, 7])).toBe(one.chancePerWeek([8, 7]));
+  });
+});
+
+describe("correlator with an alert budget", () => {
+  /** Chance anomalies of six windows each; gives the incidents that opened in each week. */
+  function noisy(falseIncidentsPerWeek: number | undefined, weeks: number, more: (i: number) => Anomaly[] = () => []) {
+    const c = correlator({ system: "s", windowMs: STEP, falseIncidentsPerWeek });
+    const u = uniform(11);
+    let open: Anomaly[] = [];
+    const opened: { week: number; entities: readonly string[] }[] = [];
+    for (let i = 0; i < weeks * WEEK; i++) {
+      c.onWindow(ROWS);
+      for (const a of open.filter((o) => o.detectedMs <= (i - 5) * STEP)) c.onAnomaly({ ...a, endMs: (i + 1) * STEP });
+      open = open.filter((o) => o.detectedMs > (i - 5) * STEP);
+      const fresh = [...(u() < 0.02 ? [anomaly(i, 6 - Math.log10(u()))] : []), ...more(i)];
+      for (const a of fresh) c.onAnomaly(a);
+      open.push(...fresh);
+      for (const e of c.advance((i + 1) * STEP))
+        if (e.kind === "opened") opened.push({ week: Math.floor(i / WEEK), entities: e.incident.entities });
+    }
+    return opened;
+  }
+
+  it.each([2, 20])("opens about %i a week on chance alone", (budget) => {
+    const weeks = budget === 2 ? 24 : 10;
+    const judged = noisy(budget, weeks).filter((o) => o.week >= 4).length / (weeks - 4);
+    expect(judged).toBeGreaterThan(budget / 2);
+    expect(judged).toBeLessThan(budget * 1.6);
+  });
+
+  it("still opens at once on a fault that shows in several ways", () => {
+    const at = 6 * WEEK + 100;
+    const fault = (i: number) =>
+      i === at
+        ? [anomaly(i, 12, "latency", "db"), anomaly(i, 13, "errors", "db"), anomaly(i, 11, "latency", "web")]
+        : [];
+    const found = noisy(1, 7, fault).filter((o) => o.entities.includes("db"));
+    expect(found).toHaveLength(1);
+    expect(found[0]?.week).toBe(6);
+  });
+
+  it("goes by the rule where there is no budget: one odd series is no incident", () => {
+    expect(noisy(undefined, 1).filter((o) => o.entities.length === 1)).toHaveLength(0);
+  });
+});
