@@ -121,7 +121,7 @@ async function rehearsedUndo(dataDir: string, plan: string): Promise<Action> {
   for (const endMs = Date.now() + UNDO_LIMIT_MS; Date.now() < endMs; await new Promise((go) => setTimeout(go, 200))) {
     const all = await latestOf<Action>(dataDir, "actions");
     const back = all.filter((a) => a.plan.undoOf === plan).sort((a, b) => b.plan.createdMs - a.plan.createdMs)[0];
-    if (back !== undefined && back.history.some((h) => h.detail.startsWith("dry run"))) return back;
+    if (back?.history.some((h) => h.detail.startsWith("dry run"))) return back;
     const last = all.find((a) => a.plan.id === plan)?.history.at(-1)?.detail ?? "";
     if (back === undefined && last.startsWith("refused: undo")) throw new Error(last);
   }

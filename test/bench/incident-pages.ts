@@ -54,7 +54,9 @@ async function all(store: Store, of: number): Promise<Record<string, Row>> {
     "last page": await timed(() => store.latest("incidents", { limit: PAGE, beforeSeq: PAGE + 1 })),
     "open ones": await timed(() => store.latest("incidents", { limit: PAGE, open: true })),
     "show one": await timed((i) => store.latest("incidents", { key: idOf(Math.floor((of * i) / ROUNDS)) })),
-    "its repairs": await timed((i) => store.latest("actions", { incidentId: idOf(Math.floor(of / 2000) * 1000), limit: i + 1 })),
+    "its repairs": await timed((i) =>
+      store.latest("actions", { incidentId: idOf(Math.floor(of / 2000) * 1000), limit: i + 1 }),
+    ),
     "write one (ack)": await timed(async (i) => {
       await commit(store, [record(Math.floor((of * i) / ROUNDS))]);
       return undefined;
@@ -81,7 +83,9 @@ try {
     process.stdout.write(`${n} incidents stored in ${seconds.toFixed(0)} s; median (slowest) of ${ROUNDS}, ms\n`);
     for (const [name, row] of Object.entries(many)) {
       const at = (r: Row) => `${r.medianMs.toFixed(1)} (${r.slowestMs.toFixed(1)})`;
-      process.stdout.write(`${name.padEnd(16)} ${String(row.rows).padStart(4)} rows  at ${BATCH}: ${at(few[name]!)}  at ${n}: ${at(row)}\n`);
+      process.stdout.write(
+        `${name.padEnd(16)} ${String(row.rows).padStart(4)} rows  at ${BATCH}: ${at(few[name]!)}  at ${n}: ${at(row)}\n`,
+      );
     }
   }
 } finally {

@@ -102,10 +102,7 @@ function latestQuery(topic: Topic, options: LatestOptions): [text: string, param
   else where.push(`seq > ${put(afterSeq)}`, `seq < ${put(beforeSeq)}`);
   // One of a key needs no order: asking for it would have the planner walk the others.
   const order = key === undefined ? `ORDER BY seq ${oldestFirst ? "ASC" : "DESC"}` : "";
-  return [
-    `SELECT seq, topic, key, value FROM latest WHERE ${where.join(" AND ")} ${order} LIMIT $1`,
-    parameters,
-  ];
+  return [`SELECT seq, topic, key, value FROM latest WHERE ${where.join(" AND ")} ${order} LIMIT $1`, parameters];
 }
 
 async function writeCommit(sql: Sql, commit: Commit): Promise<void> {

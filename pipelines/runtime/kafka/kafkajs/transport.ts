@@ -57,7 +57,7 @@ export function kafkajsTransport(connection: KafkaConnection): Transport {
         return new Map([...out].sort(([a], [b]) => a - b));
       }),
     offsetsAt: (topic, timeMs) =>
-      guarded(async () => {
+      guarded("admin", async () => {
         const found = await (await administer()).fetchTopicOffsetsByTimestamp(topic, Math.floor(timeMs));
         return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
       }),
