@@ -93,7 +93,7 @@ export async function request<T>(
 
 /** The pipeline runs on this machine, and its pages may be long. */
 const MAX_ANSWER = 1024 * 1024 * 1024;
-const ask = async (url: string, options: Partial<HttpCallOptions> = {}) => {
+export const ask = async (url: string, options: Partial<HttpCallOptions> = {}) => {
   try {
     return await httpCall(url, { policy: "ask", code: "SOURCE_UNREADABLE", maxBytes: MAX_ANSWER, ...options });
   } catch (error) {

@@ -4,7 +4,7 @@ import { PipelineError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import { verifyAudit } from "../runtime/store/audit.ts";
 import { openStore } from "../runtime/store/pglite.ts";
-import { endpointOf } from "./client.ts";
+import { ask, endpointOf } from "./client.ts";
 
 type Trail = Awaited<ReturnType<Store["auditTrail"]>>;
 
@@ -12,9 +12,7 @@ type Trail = Awaited<ReturnType<Store["auditTrail"]>>;
 async function trailOf(dataDir: string): Promise<Trail> {
   const endpoint = await endpointOf(dataDir);
   if (endpoint) {
-    const response = await fetch(`${endpoint.url}/api/audit`, { signal: AbortSignal.timeout(60_000) });
-    if (!response.ok) throw new Error(`the pipeline at ${endpoint.url} answered ${response.status}`);
-    return (await response.json()) as Trail;
+    return JSON.parse((await ask(`${endpoint.url}/api/audit`)).text) as Trail;
   }
   const path = join(dataDir, "store");
   if (!existsSync(path))

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-/** Runs a script, kills it with SIGKILL some time after it says it is ready, and gives the last number it printed. */
+/** Runs a script, kills it with SIGKILL some time after its first number, and gives the last number it printed. */
 export function runAndKill(script: string, args: readonly string[], afterMs: number): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
@@ -12,7 +12,7 @@ export function runAndKill(script: string, args: readonly string[], afterMs: num
     });
     child.stdout.on("data", (data) => {
       output += data;
-      timer ??= setTimeout(() => child.kill("SIGKILL"), afterMs);
+      if (output.split("\n").length > 2) timer ??= setTimeout(() => child.kill("SIGKILL"), afterMs);
     });
     child.once("close", (_, signal) => {
       clearTimeout(timer);
