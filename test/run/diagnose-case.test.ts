@@ -101,7 +101,7 @@ describe("diagnoseCase", () => {
 
   it.each([
     ["traces.csv", "start_ms,trace\n1,2\n", /DECODE_BAD_FIELD at .*traces.csv, record 1: .*no column span, service/],
-    ["logs.csv", 'time_ms,service,message\n1,a,"open\n', /DECODE_BAD_FIELD at .*logs.csv, record 2: .*quote/],
+    ["logs.csv", 'time_ms,service,message\n1,a,"open\n', /DECODE_BAD_FIELD at .*logs.csv:2: .*quote/],
     ["topology.json", '{"edges":[["a"]]}', /DECODE_BAD_FIELD at .*topology.json: .*edges\[0\]/],
     ["topology.json", "{", /DECODE_BAD_JSON at .*topology.json/],
     ["onset.json", "{}", /DECODE_BAD_FIELD at .*onset.json/],

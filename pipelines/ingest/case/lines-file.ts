@@ -1,7 +1,7 @@
 /** `logs.csv` to a line table: templates are kept, lines are only counted. */
 import type { LineTable } from "../../core/case-events.ts";
+import { csvRecords } from "../csv/records.ts";
 import { columnsOf } from "./columns.ts";
-import { csvRecords } from "./csv-records.ts";
 import { timeMsOf } from "./times.ts";
 
 const COLUMNS = ["time_ms", "service", "trace", "level", "message"] as const;
@@ -36,7 +36,7 @@ export async function readLines(
   const template: number[] = [];
   let rejected = 0;
   let left = 0;
-  for await (const records of csvRecords(path)) {
+  for await (const { rows: records } of csvRecords(path, { careless: true })) {
     for (const cells of records) {
       if (!at) {
         at = columnsOf(cells, COLUMNS, path, ["trace", "level"]);

@@ -1,5 +1,5 @@
 /** A table of metrics, `timestamp` and one column a series, to columns of numbers. */
-import { csvRecords } from "./csv-records.ts";
+import { csvRecords } from "../csv/records.ts";
 import { numberOf, timeMsOf } from "./times.ts";
 
 export interface MetricsFile {
@@ -42,7 +42,7 @@ export async function readMetrics(
   let limit = maxRows;
   let rejected = 0;
   let merged = 1;
-  for await (const records of csvRecords(path)) {
+  for await (const { rows: records } of csvRecords(path, { careless: true })) {
     for (const cells of records) {
       if (time < 0) {
         names = cells.map((n) => n.trim());

@@ -1,7 +1,7 @@
 /** `traces.csv` to a span table. */
 import type { SpanTable } from "../../core/case-events.ts";
+import { csvRecords } from "../csv/records.ts";
 import { columnsOf } from "./columns.ts";
-import { csvRecords } from "./csv-records.ts";
 import { numberOf, timeMsOf } from "./times.ts";
 
 const COLUMNS = ["start_ms", "trace", "span", "parent", "service", "operation", "duration_us"] as const;
@@ -41,7 +41,7 @@ export async function readSpans(
   let rejected = 0;
   const owners = new Map<string, number>();
   const operations = new Map<string, { index: number; owner: number; name: string }>();
-  for await (const records of csvRecords(path)) {
+  for await (const { rows: records } of csvRecords(path, { careless: true })) {
     for (const cells of records) {
       if (!at) {
         at = columnsOf(cells, COLUMNS, path, ["operation", "parent", "trace"]);

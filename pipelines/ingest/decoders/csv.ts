@@ -6,6 +6,7 @@
 import { PipelineError } from "../../core/errors.ts";
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import type { Attributes } from "../../core/tables.ts";
+import { cellsOf } from "../csv/cells.ts";
 import { linesOf, resourceOf, textOf, timeOf } from "./plain.ts";
 import { whereOf } from "./protobuf-reader.ts";
 
@@ -86,35 +87,5 @@ class Columns {
       this.#ids[column] = id;
     }
     return id;
-  }
-}
-
-/** The cells of a line; null if a quote is not closed or something follows a closing one. */
-export function cellsOf(line: string): string[] | null {
-  if (!line.includes('"')) return line.split(",");
-  const cells: string[] = [];
-  let at = 0;
-  for (;;) {
-    if (line[at] !== '"') {
-      const comma = line.indexOf(",", at);
-      cells.push(line.slice(at, comma < 0 ? undefined : comma));
-      if (comma < 0) return cells;
-      at = comma + 1;
-      continue;
-    }
-    let cell = "";
-    for (at++; ; ) {
-      const quote = line.indexOf('"', at);
-      if (quote < 0) return null;
-      cell += line.slice(at, quote);
-      at = quote + 1;
-      if (line[at] !== '"') break;
-      cell += '"';
-      at++;
-    }
-    cells.push(cell);
-    if (at >= line.length) return cells;
-    if (line[at] !== ",") return null;
-    at++;
   }
 }

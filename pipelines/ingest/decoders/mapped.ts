@@ -4,7 +4,7 @@ import { PipelineError } from "../../core/errors.ts";
 import type { RawRecord } from "../../core/records.ts";
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import type { Mapping } from "../../core/topic-config.ts";
-import { cellsOf } from "./csv.ts";
+import { cellsOf } from "../csv/cells.ts";
 import { eachLine, fieldAt, plainText } from "./json-lines.ts";
 import { attempt, BadRow, isObject, type JsonObject, toDouble } from "./otlp-json.ts";
 import { idOf, severityOf } from "./otlp-rows.ts";

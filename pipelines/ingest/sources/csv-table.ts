@@ -2,10 +2,8 @@
  * A CSV file with a column `timestamp` and columns of numbers, read in batches as columns; `.gz` is unpacked. Memory is bounded
  * by the batch and the longest line.
  */
-import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
 import { PipelineError } from "../../core/errors.ts";
-import { cellsOf } from "../decoders/csv.ts";
+import { csvRecords } from "../csv/records.ts";
 import { cellTimeMs } from "./cell-time.ts";
 
 export interface TableBatch {
@@ -57,32 +55,16 @@ export async function openTable(
     maxLineBytes = 16 * 1024 * 1024,
   }: TableOptions = {},
 ): Promise<Table> {
-  const file = createReadStream(path, { highWaterMark: 1 << 18 });
-  const gunzip = path.endsWith(".gz") ? createGunzip({ chunkSize: 1 << 18 }) : undefined;
-  if (gunzip) {
-    file.on("error", (e) => gunzip.destroy(e));
-    file.pipe(gunzip);
-  }
-  const stream = gunzip ?? file;
-  const close = () => {
-    file.destroy();
-    gunzip?.destroy();
-  };
-  const lines = linesOf(stream, path, maxLineBytes);
-  let header: Awaited<ReturnType<typeof lines.next>>;
-  try {
-    header = await lines.next();
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const chunks = csvRecords(path, { longest: maxLineBytes });
+  const close = () => void chunks.return(undefined);
+  const head = await chunks.next();
   const bad = (line: number, detail: string, hint?: string) => {
     close();
     return new PipelineError("DECODE_BAD_FIELD", `${path}:${line}`, { detail, ...(hint ? { hint } : {}) });
   };
   const hint = "the first line names the columns: timestamp,cpu,memory";
-  if (header.done) throw bad(1, "the file has no header", hint);
-  const names = (cellsOf(header.value.text) ?? []).map((n) => n.trim());
+  if (head.done) throw bad(1, "the file has no header", hint);
+  const names = (head.value.rows[0] as string[]).map((n) => n.trim());
   const lower = names.map((n) => n.toLowerCase());
   const time = times.map((n) => lower.indexOf(n)).find((i) => i >= 0) ?? -1;
   if (time < 0) throw bad(1, "the header has no column `timestamp`", hint);
@@ -113,31 +95,37 @@ export async function openTable(
       values = new Float64Array(batchRows * width);
       return batch;
     };
-    try {
-      for await (const { text, line } of lines) {
-        const cells = cellsOf(text);
-        if (cells === null) throw bad(line, "a quote is not closed, or something follows it");
-        if (cells.length !== names.length && ragged++ === 0) firstRagged = line;
-        const row = timestamps.length;
-        const stamp = cells[time] ?? "";
-        timestamps.push(stamp);
-        if (entity >= 0) owners.push((cells[entity] ?? "").trim());
-        timesMs[row] = cellTimeMs(stamp);
-        for (let k = 0; k < width; k++) {
-          const cell = cells[at[k] as number] ?? "";
-          // an empty cell is Number("") = 0
-          const v = cell === "" ? Number.NaN : Number(cell);
-          values[row * width + k] = v;
-          if (Number.isFinite(v)) continue;
-          values[row * width + k] = Number.NaN;
-          const trimmed = cell.trim();
-          if (MISSING.test(trimmed)) continue;
-          const seen = wrong.get(k);
-          if (seen) seen.count++;
-          else wrong.set(k, { count: 1, line, text: trimmed.slice(0, 40) });
-        }
-        if (timestamps.length === batchRows) yield flush();
+    const add = (cells: readonly string[], line: number) => {
+      if (cells.length !== names.length && ragged++ === 0) firstRagged = line;
+      const row = timestamps.length;
+      const stamp = cells[time] ?? "";
+      timestamps.push(stamp);
+      if (entity >= 0) owners.push((cells[entity] ?? "").trim());
+      timesMs[row] = cellTimeMs(stamp);
+      for (let k = 0; k < width; k++) {
+        const cell = cells[at[k] as number] ?? "";
+        // an empty cell is Number("") = 0
+        const v = cell === "" ? Number.NaN : Number(cell);
+        values[row * width + k] = v;
+        if (Number.isFinite(v)) continue;
+        values[row * width + k] = Number.NaN;
+        const trimmed = cell.trim();
+        if (MISSING.test(trimmed)) continue;
+        const seen = wrong.get(k);
+        if (seen) seen.count++;
+        else wrong.set(k, { count: 1, line, text: trimmed.slice(0, 40) });
       }
+    };
+    async function* all() {
+      yield { rows: head.value.rows.slice(1), lines: head.value.lines.slice(1) };
+      yield* chunks;
+    }
+    try {
+      for await (const { rows, lines } of all())
+        for (const [k, cells] of rows.entries()) {
+          add(cells, lines[k] as number);
+          if (timestamps.length === batchRows) yield flush();
+        }
       if (timestamps.length > 0) yield flush();
     } finally {
       close();
@@ -158,57 +146,3 @@ export async function openTable(
     close,
   };
 }
-
-/** Lines that are not empty, without their ends; a quoted cell may hold line ends. Line numbers from 1. */
-async function* linesOf(
-  stream: AsyncIterable<Buffer>,
-  path: string,
-  maxBytes: number,
-): AsyncGenerator<{ text: string; line: number }> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  let line = 0;
-  let open = "";
-  let openLine = 0;
-  const take = function* (text: string) {
-    line++;
-    let whole = text.endsWith("\r") ? text.slice(0, -1) : text;
-    if (open !== "" || whole.includes('"')) {
-      if (open === "") openLine = line;
-      else whole = `${open}\n${whole}`;
-      let quotes = 0;
-      for (let i = whole.indexOf('"'); i >= 0; i = whole.indexOf('"', i + 1)) quotes++;
-      if (quotes % 2 === 1) {
-        if (whole.length > maxBytes) throw tooLong(path, openLine, maxBytes);
-        open = whole;
-        return;
-      }
-      open = "";
-      if (whole.trim() !== "") yield { text: whole, line: openLine };
-      return;
-    }
-    if (whole.trim() !== "") yield { text: whole, line };
-  };
-  try {
-    for await (const chunk of stream) {
-      const text = rest + decoder.decode(chunk, { stream: true });
-      let from = 0;
-      for (let to = text.indexOf("\n"); to >= 0; to = text.indexOf("\n", from)) {
-        yield* take(text.slice(from, to));
-        from = to + 1;
-      }
-      rest = text.slice(from);
-      if (rest.length > maxBytes) throw tooLong(path, line + 1, maxBytes);
-    }
-  } catch (error) {
-    if (error instanceof PipelineError) throw error;
-    throw new PipelineError("SOURCE_UNREADABLE", path, { detail: (error as Error).message, cause: error });
-  }
-  rest += decoder.decode();
-  if (rest !== "") yield* take(rest);
-  if (open !== "")
-    throw new PipelineError("DECODE_BAD_FIELD", `${path}:${openLine}`, { detail: "a quote is not closed" });
-}
-
-const tooLong = (path: string, line: number, maxBytes: number) =>
-  new PipelineError("LIMIT_BYTES", `${path}:${line}`, { detail: `a line is longer than ${maxBytes} characters` });

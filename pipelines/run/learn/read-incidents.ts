@@ -1,7 +1,7 @@
 /** Files of known incidents: CSV with `start,end` and optional `entity,cause`, a JSON array, or JSON lines of such objects. */
 import { PipelineError } from "../../core/errors.ts";
 import type { KnownIncident } from "../../core/history.ts";
-import { cellsOf } from "../../ingest/decoders/csv.ts";
+import { cellsOf } from "../../ingest/csv/cells.ts";
 import { cellTimeMs } from "../../ingest/sources/cell-time.ts";
 import { readText } from "../read-text.ts";
 
