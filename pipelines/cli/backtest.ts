@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
 import { backtestHtml, backtestText } from "../report/backtest.ts";
+import { curvesChart, timelineChart } from "../report/backtest-charts.ts";
 import { backtest } from "../run/learn/backtest.ts";
 import { duration, whole } from "./arguments.ts";
 import { type HistoryOptions, historyInput, withHistoryOptions } from "./history-options.ts";
@@ -36,7 +37,7 @@ export function backtestCommand(): Command {
     )
     .option("--step <time>", "time a row, where times are row numbers: 1m, 5m", duration)
     .option("--merge <time>", "alarms no further apart are one incident", duration, 1_800_000)
-    .option("--out <dir>", "write backtest.html and backtest.json here")
+    .option("--out <dir>", "write backtest.html, backtest.json and each chart as SVG here")
     .option("--data-dir <dir>", "where the registry is", ".faultwright")
     .option("--seed <n>", "of the resampling", whole, 1)
     .option("--json", "print the report as JSON")
@@ -61,6 +62,8 @@ async function run(options: Options): Promise<void> {
     await mkdir(out, { recursive: true });
     await writeFile(join(out, "backtest.html"), backtestHtml(report));
     await writeFile(join(out, "backtest.json"), `${JSON.stringify(report, null, 1)}\n`);
+    const charts = [curvesChart(report), ...report.timelines.map(timelineChart)].filter((c) => c !== undefined);
+    for (const { name, svg } of charts) await writeFile(join(out, `${name}.svg`), `${svg}\n`);
   }
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : backtestText(report));
   if (out !== undefined && !json) process.stdout.write(`${join(out, "backtest.html")}\n`);

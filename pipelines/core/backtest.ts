@@ -44,7 +44,13 @@ export interface EntityResult {
   readonly incidents: number;
   readonly found: number;
   readonly falseIncidents: number;
+  readonly recall: number | null;
+  readonly precision: number | null;
+  readonly f1: number | null;
+  /** Of quiet time of this entity alone. */
+  readonly falsePerWeek: number | null;
   readonly medianDelayMs: number | null;
+  readonly nab: number | null;
   readonly aucPr: number | null;
   readonly vusPr: number | null;
   readonly rangeF1: number | null;

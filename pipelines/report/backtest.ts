@@ -1,12 +1,7 @@
 /** A backtest as a page and as text: figures with their intervals, differences with a verdict, charts as SVG. */
-import {
-  BACKTEST_MEASURES,
-  type BacktestMeasure,
-  type BacktestReport,
-  type BacktestTimeline,
-  type Measured,
-} from "../core/backtest.ts";
+import { BACKTEST_MEASURES, type BacktestMeasure, type BacktestReport, type Measured } from "../core/backtest.ts";
 import { formatDuration } from "../core/format.ts";
+import { type Chart, colour, curvesChart, timelineChart } from "./backtest-charts.ts";
 import { escapeHtml as h } from "./escape.ts";
 import { STYLES } from "./styles.ts";
 
@@ -24,8 +19,8 @@ const NAMES: Readonly<Record<BacktestMeasure, string>> = {
   rangeF1: "Range F1",
 };
 const MEASURES = Object.keys(NAMES) as BacktestMeasure[];
-const COLOURS = ["#2563eb", "#d97706", "#16a34a", "#9333ea", "#dc2626", "#0891b2"];
-const colour = (k: number) => COLOURS[k % COLOURS.length]!;
+const figure = (chart: Chart | undefined) =>
+  chart ? `<figure><figcaption>${chart.caption}</figcaption>${chart.svg}</figure>` : "";
 
 function shown(measure: BacktestMeasure, v: number | null): string {
   if (v === null) return "–";
@@ -41,7 +36,7 @@ const summary = (r: BacktestReport) =>
 
 const verdict = (d: BacktestReport["differences"][number]) => {
   if (d.withinNoise) return "within noise";
-  const better = d.measure === "falsePerWeek" ? d.difference < 0 : d.difference > 0;
+  const better = d.measure === "falsePerWeek" || d.measure === "timeToDetectMs" ? d.difference < 0 : d.difference > 0;
   return better ? "better" : "worse";
 };
 
@@ -79,10 +74,10 @@ export function backtestHtml(r: BacktestReport): string {
     const body = m.entities
       .map(
         (e) =>
-          `<tr><td>${h(e.entity)}</td><td>${e.found} of ${e.incidents}</td><td>${e.falseIncidents}</td><td>${h(e.medianDelayMs === null ? "–" : formatDuration(e.medianDelayMs))}</td><td>${h(shown("aucPr", e.aucPr))}</td><td>${h(shown("vusPr", e.vusPr))}</td><td>${h(shown("rangeF1", e.rangeF1))}</td><td>${h(drifted(e.drift))}</td></tr>`,
+          `<tr><td>${h(e.entity)}</td><td>${e.found} of ${e.incidents}</td>${(["recall", "precision", "f1"] as const).map((m) => `<td>${h(shown(m, e[m]))}</td>`).join("")}<td>${e.falseIncidents}</td><td>${h(shown("falsePerWeek", e.falsePerWeek))}</td><td>${h(e.medianDelayMs === null ? "–" : formatDuration(e.medianDelayMs))}</td><td>${h(shown("nab", e.nab))}</td><td>${h(shown("aucPr", e.aucPr))}</td><td>${h(shown("vusPr", e.vusPr))}</td><td>${h(shown("rangeF1", e.rangeF1))}</td><td>${h(drifted(e.drift))}</td></tr>`,
       )
       .join("");
-    return `<details${k === 0 ? " open" : ""}><summary>${h(m.label)}</summary><table><tr><th>entity</th><th>found</th><th>false</th><th>median delay</th><th>AUC-PR</th><th>VUS-PR</th><th>range F1</th><th>drift</th></tr>${body}</table></details>`;
+    return `<details${k === 0 ? " open" : ""}><summary>${h(m.label)}</summary><table><tr><th>entity</th><th>found</th><th>recall</th><th>precision</th><th>F1</th><th>false</th><th>a week</th><th>median delay</th><th>NAB</th><th>AUC-PR</th><th>VUS-PR</th><th>range F1</th><th>drift</th></tr>${body}</table></details>`;
   });
   const section = (title: string, body: string) =>
     body === "" ? "" : `<section><h2>${h(title)}</h2>${body}</section>`;
@@ -95,8 +90,8 @@ export function backtestHtml(r: BacktestReport): string {
         ? ""
         : `<table><tr><th>measure</th><th>of</th><th>difference</th><th>verdict</th></tr>${differences.join("")}</table>`,
     ),
-    section("Precision and recall of rows", curves(r)),
-    section("Scores, incidents and alarms", r.timelines.map((t) => timeline(t)).join("")),
+    section("Precision and recall of rows", figure(curvesChart(r))),
+    section("Scores, incidents and alarms", r.timelines.map((t, k) => figure(timelineChart(t, k))).join("")),
     section("Entities", entities.join("")),
     section(
       "Notes",
@@ -114,55 +109,4 @@ function drifted(drift: BacktestReport["models"][number]["entities"][number]["dr
   if (drift === null) return "–";
   const worst = [...drift].sort((a, b) => b.psi - a.psi).slice(0, 3);
   return worst.length === 0 ? "stable" : worst.map((d) => `${d.name} ${d.psi.toFixed(2)}`).join(", ");
-}
-
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [720, 240, 44, 24];
-const label = (x: number, y: number, text: string, anchor = "end") =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" style="font:11px system-ui,sans-serif;fill:#71717a;text-anchor:${anchor}">${h(text)}</text>`;
-
-function curves(r: BacktestReport): string {
-  if (r.models.every((m) => m.curve.length === 0)) return "";
-  const x = (v: number) => LEFT + v * (WIDTH - LEFT - 12);
-  const y = (v: number) => 10 + (1 - v) * (HEIGHT - 10 - BOTTOM);
-  const grid = [0, 0.5, 1]
-    .map(
-      (v) =>
-        `<path d="M${x(0)} ${y(v)}H${x(1)}" style="stroke:#8884"/>${label(LEFT - 6, y(v) + 4, String(v))}${label(x(v), HEIGHT - 6, v === 1 ? "recall 1" : String(v), v === 1 ? "end" : "middle")}`,
-    )
-    .join("");
-  const lines = r.models
-    .map((m, k) => {
-      const d = m.curve.map(
-        ([recall, precision], i) => `${i === 0 ? "M" : "L"}${x(recall).toFixed(1)} ${y(precision).toFixed(1)}`,
-      );
-      return `<path d="${d.join("")}" style="fill:none;stroke:${colour(k)};stroke-width:1.8"/>`;
-    })
-    .join("");
-  return `<figure><figcaption>${legend(r.models.map((m) => m.label))}: precision over recall, one threshold for all entities</figcaption><svg role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}"><title>Precision over recall</title>${grid}${lines}</svg></figure>`;
-}
-
-const legend = (labels: readonly string[]) =>
-  labels.map((l, k) => `<span style="color:${colour(k)}">●</span> ${h(l)}`).join(" ");
-
-/** Scores over time; incidents shaded; a row of ticks for each model's alarms. */
-function timeline(t: BacktestTimeline): string {
-  const ticks = 12;
-  const height = 150 + ticks * t.models.length;
-  const span = t.to - t.from || 1;
-  const x = (v: number) => LEFT + ((v - t.from) / span) * (WIDTH - LEFT - 12);
-  const y = (v: number) => 8 + (1 - v) * 118;
-  const place = (v: number) =>
-    t.axis === "time" ? new Date(v).toISOString().slice(0, 16).replace("T", " ") : `row ${v}`;
-  const shades = t.incidents.map(
-    ([a, b]) =>
-      `<rect x="${x(a).toFixed(1)}" y="8" width="${Math.max(1, x(b) - x(a)).toFixed(1)}" height="${118 + ticks * t.models.length}" style="fill:#dc2626;opacity:.16"/>`,
-  );
-  const lines = t.models.map((m, k) => {
-    const d = m.score.map(([at, v], i) => `${i === 0 ? "M" : "L"}${x(at).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    const row = 130 + ticks * k;
-    const alarms = m.alarms.map((at) => `M${x(at).toFixed(1)} ${row}v8`).join("");
-    return `<path d="${d}" style="fill:none;stroke:${colour(k)};stroke-width:1.1;opacity:.85"/><path d="${alarms}" style="fill:none;stroke:${colour(k)};stroke-width:1.8"/>`;
-  });
-  const axis = `${label(LEFT - 6, y(1) + 4, "1")}${label(LEFT - 6, y(0) + 4, "0")}${label(LEFT - 6, 138, "alarms")}${label(LEFT, height - 5, place(t.from), "start")}${label(WIDTH - 12, height - 5, place(t.to))}`;
-  return `<figure><figcaption><strong>${h(t.entity)}</strong> ${legend(t.models.map((m) => m.label))}; incidents shaded</figcaption><svg role="img" viewBox="0 0 ${WIDTH} ${height}"><title>Scores of ${h(t.entity)}</title>${shades.join("")}${lines.join("")}${axis}</svg></figure>`;
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { nabParts } from "../../pipelines/learn/backtest/bootstrap.ts";
 import { blocksOf, type Replayed } from "../../pipelines/learn/backtest/events.ts";
 import { judge } from "../../pipelines/learn/backtest/judge.ts";
+import { nabScore } from "../../pipelines/learn/measures/nab.ts";
+import { segments } from "../../pipelines/learn/measures/row-measures.ts";
 import { seeded } from "../../pipelines/learn/train/inject.ts";
 import { backtestHtml, backtestText } from "../../pipelines/report/backtest.ts";
 
@@ -67,6 +70,35 @@ describe("judge", () => {
     expect(m.measures.timeToDetectMs.value).toBe(300_000);
     expect(m.measures.falsePerWeek.value).toBeCloseTo(WEEK / ((1999 - 120) * 60_000), 6);
   });
+  it("gives each entity its own figures", () => {
+    const [m] = judge(
+      [runOf("m", [replayed(truth, good), replayed(truth, bad, "b"), replayed(truth, [], "c")])],
+      options,
+    ).models;
+    const [a, b, c] = m!.entities;
+    expect([a!.recall, a!.precision, a!.f1, a!.falsePerWeek]).toEqual([1, 1, 1, 0]);
+    expect([b!.recall, b!.precision, b!.f1]).toEqual([1 / 6, 1 / 5, 2 / 11]);
+    expect(b!.falsePerWeek).toBeCloseTo((4 * WEEK) / ((1999 - 120) * 60_000), 6);
+    expect([c!.recall, c!.precision, c!.nab]).toEqual([0, null, 0]);
+    expect(a!.nab).toBeGreaterThan(80);
+  });
+  it("finds its figures within their own intervals", () => {
+    const runs = [runOf("m", [replayed(truth, [...good.slice(0, 4), 50, 900]), replayed(truth, bad, "b")])];
+    const { measures } = judge(runs, options).models[0]!;
+    for (const name of ["recall", "precision", "f1", "falsePerWeek", "timeToDetectMs", "nab", "pooledAucPr"] as const) {
+      const { value, interval } = measures[name];
+      expect(interval!.low, name).toBeLessThanOrEqual(value! + 1e-9);
+      expect(interval!.high, name).toBeGreaterThanOrEqual(value! - 1e-9);
+    }
+  });
+  it("resamples the NAB score without a change where every incident is drawn once", () => {
+    const r = replayed(truth, [...good.slice(0, 4), 50, 215, 900]);
+    const blocks = blocksOf(r, { merge: 180_000 });
+    const whole = nabScore([{ score: r.alarm, windows: segments(r.labels), from: 0 }], 0.5);
+    const sum = nabParts(r, blocks).reduce((a, b) => a + b, 0);
+    expect(sum).toBeCloseTo(whole.sum, 12);
+    expect((100 * (sum + 6)) / 12).toBeCloseTo(whole.score, 12);
+  });
   it("tells a real difference from none", () => {
     const runs = [
       runOf("bad", [replayed(truth, bad)]),
@@ -77,6 +109,9 @@ describe("judge", () => {
     const of = (model: string, measure: string) => differences.find((d) => d.model === model && d.measure === measure)!;
     expect(of("good", "f1").withinNoise).toBe(false);
     expect(of("good", "f1").difference).toBeGreaterThan(0);
+    expect(of("good", "nab").withinNoise).toBe(false);
+    expect(of("same", "nab")).toMatchObject({ difference: 0, withinNoise: true });
+    expect(of("same", "timeToDetectMs")).toMatchObject({ difference: 0, withinNoise: true });
     expect(of("same", "f1")).toMatchObject({ difference: 0, withinNoise: true });
     expect(judge(runs, options).differences).toEqual(differences);
   });

@@ -1,7 +1,8 @@
 import type { BacktestMeasure, Interval } from "../../core/backtest.ts";
-import { descending } from "../measures/row-measures.ts";
+import { nabScore } from "../measures/nab.ts";
+import { descending, segments } from "../measures/row-measures.ts";
 import { seeded } from "../train/inject.ts";
-import { type Block, type EventSums, f1Of, precisionOf, type Replayed, recallOf } from "./events.ts";
+import { ALARM, type Block, type EventSums, f1Of, precisionOf, type Replayed, recallOf } from "./events.ts";
 
 /** Entities of one model, in the same order and with the same rows for every model. */
 export interface Judged {
@@ -13,6 +14,8 @@ export interface BootstrapOptions {
   readonly seed: number;
   /** Weeks a unit of the axis, or NaN where it is not known. */
   readonly weekOf: (entity: number) => number;
+  /** Ms a unit of the axis, or NaN. */
+  readonly msOf: (entity: number) => number;
   readonly replicates?: number;
 }
 
@@ -28,7 +31,7 @@ const LEAST_REPLICATES = 100;
  */
 export function resample(
   models: readonly Judged[],
-  { seed, weekOf, replicates = 1000 }: BootstrapOptions,
+  { seed, weekOf, msOf, replicates = 1000 }: BootstrapOptions,
 ): Resampled[] {
   const first = models[0];
   const count = first?.blocks.reduce((n, b) => n + b.length, 0) ?? 0;
@@ -40,11 +43,22 @@ export function resample(
   );
   const ranked = models.map((m) => rankedRows(m));
   const flat = models.map((m) => m.blocks.flatMap((blocks, e) => blocks.map((block) => ({ block, week: weekOf(e) }))));
+  const nab = models.map((m) => m.replayed.flatMap((r, e) => nabParts(r, m.blocks[e]!)));
+  const delays = models.map((m) => {
+    const all = m.blocks.flatMap((blocks, e) => blocks.map((b) => b.delay * msOf(e)));
+    // a median of weighted values: sorted once
+    return [...all.keys()]
+      .filter((k) => !Number.isNaN(all[k]!))
+      .sort((a, b) => all[a]! - all[b]!)
+      .map((k) => ({ k, ms: all[k]! }));
+  });
   const out = models.map(() => ({
     recall: new Float64Array(draws),
     precision: new Float64Array(draws),
     f1: new Float64Array(draws),
     falsePerWeek: new Float64Array(draws),
+    timeToDetectMs: new Float64Array(draws),
+    nab: new Float64Array(draws),
     pooledAucPr: new Float64Array(draws),
   }));
   const random = seeded(seed);
@@ -67,10 +81,31 @@ export function resample(
       into.f1[r] = f1Of(sums);
       // entities run side by side
       into.falsePerWeek[r] = sums.quiet > 0 ? (sums.falseIncidents / sums.quiet) * first.replayed.length : Number.NaN;
+      into.timeToDetectMs[r] = weightedMedian(delays[m]!, weights);
+      const gained = nab[m]!.reduce((sum, part, k) => sum + weights[k]! * part, 0);
+      into.nab[r] = sums.incidents > 0 ? (100 * (gained + sums.incidents)) / (2 * sums.incidents) : Number.NaN;
       into.pooledAucPr[r] = weightedAucPr(ranked[m]!, weights);
     });
   }
   return out;
+}
+
+function weightedMedian(sorted: readonly { readonly k: number; readonly ms: number }[], weights: Float64Array): number {
+  const total = sorted.reduce((sum, { k }) => sum + weights[k]!, 0);
+  let seen = 0;
+  for (const { k, ms } of sorted) {
+    seen += weights[k]!;
+    if (total > 0 && 2 * seen >= total) return ms;
+  }
+  return Number.NaN;
+}
+
+/** What each block adds to the sum of the standard NAB score: its incident, and the alarms after it. */
+export function nabParts({ alarm, labels }: Replayed, blocks: readonly Block[]): number[] {
+  return blocks.map(({ from, to }) => {
+    const windows = segments(labels.subarray(from, to));
+    return nabScore([{ score: alarm.subarray(from, to), windows, from: 0 }], ALARM).sum;
+  });
 }
 
 interface Ranked {

@@ -27,7 +27,8 @@ export interface EventOptions {
   readonly merge: number;
 }
 
-const ALARM = 0.5;
+/** An alarm of at least this is one. */
+export const ALARM = 0.5;
 
 /** Cuts judged rows at the starts of incidents. No alarm is credited outside the labelled rows, and none is adjusted. */
 export function blocksOf({ at, labels, alarm }: Replayed, { merge }: EventOptions): Block[] {

@@ -8,7 +8,7 @@ import type {
 import { nabScore } from "../measures/nab.ts";
 import { aucPr, bestF1, descending, rangeF1, segments, vusPr } from "../measures/row-measures.ts";
 import { interval95, type Judged, type Resampled, resample } from "./bootstrap.ts";
-import { blocksOf, type EventSums, f1Of, precisionOf, type Replayed, recallOf } from "./events.ts";
+import { ALARM, blocksOf, type EventSums, f1Of, precisionOf, type Replayed, recallOf } from "./events.ts";
 
 export interface JudgeOptions {
   /** Alarms no further apart than this are one incident, on each entity's axis. */
@@ -54,6 +54,7 @@ export function judge(
   const resampled = resample(judged, {
     seed: options.seed,
     weekOf: (e) => options.unitMs(axes[e]!) / WEEK_MS,
+    msOf: (e) => options.unitMs(axes[e]!),
   });
   const models = runs.map((run, m) => modelOf(run, judged[m]!, resampled[m]!, options));
   return {
@@ -76,16 +77,22 @@ function modelOf(run: ModelRun, { replayed, blocks }: Judged, draws: Resampled, 
       found: own.filter((b) => b.found).length,
       falseIncidents: own.reduce((n, b) => n + b.falseIncidents, 0),
     };
+    const quiet = own.reduce((n, b) => n + b.quiet, 0) * unit;
     sums.incidents += result.incidents;
     sums.found += result.found;
     sums.falseIncidents += result.falseIncidents;
-    sums.quiet += own.reduce((n, b) => n + b.quiet, 0) * unit;
+    sums.quiet += quiet;
     const judgeable = result.incidents > 0 && r.labels.includes(0);
     const row = (of: () => number) => (judgeable ? finite(of()) : null);
     return {
       entity: r.entity,
       ...result,
+      recall: finite(recallOf({ ...result, quiet })),
+      precision: finite(precisionOf({ ...result, quiet })),
+      f1: finite(f1Of({ ...result, quiet })),
+      falsePerWeek: quiet > 0 ? (result.falseIncidents / quiet) * WEEK_MS : null,
       medianDelayMs: finite(median(late) ?? Number.NaN),
+      nab: finite(nabOf([r])),
       aucPr: row(() => aucPr(r.labels, r.score)),
       vusPr: r.at.length > MOST_VUS_ROWS ? null : row(() => vusPr(r.labels, r.score)),
       rangeF1: row(() => rangeF1(r.labels, r.score)),
@@ -95,10 +102,6 @@ function modelOf(run: ModelRun, { replayed, blocks }: Judged, draws: Resampled, 
   });
   const curve = curveOf(replayed);
   const one = (value: number | null, draws?: Float64Array): Measured => ({ value, interval: interval95(draws) });
-  const nab = nabScore(
-    replayed.map((r) => ({ score: r.alarm, windows: segments(r.labels), from: 0 })),
-    0.5,
-  ).score;
   const measures: Record<BacktestMeasure, Measured> = {
     recall: one(finite(recallOf(sums)), draws.recall),
     precision: one(finite(precisionOf(sums)), draws.precision),
@@ -107,8 +110,8 @@ function modelOf(run: ModelRun, { replayed, blocks }: Judged, draws: Resampled, 
       sums.quiet > 0 ? (sums.falseIncidents / sums.quiet) * WEEK_MS * replayed.length : null,
       draws.falsePerWeek,
     ),
-    timeToDetectMs: one(finite(median(delays) ?? Number.NaN)),
-    nab: one(finite(nab)),
+    timeToDetectMs: one(finite(median(delays) ?? Number.NaN), draws.timeToDetectMs),
+    nab: one(finite(nabOf(replayed)), draws.nab),
     pooledAucPr: one(curve.area, draws.pooledAucPr),
     aucPr: one(mean(entities.map((e) => e.aucPr))),
     vusPr: one(mean(entities.map((e) => e.vusPr))),
@@ -127,6 +130,13 @@ function modelOf(run: ModelRun, { replayed, blocks }: Judged, draws: Resampled, 
     curve: curve.points,
   };
 }
+
+/** At the alarms that were raised. */
+const nabOf = (replayed: readonly Replayed[]) =>
+  nabScore(
+    replayed.map((r) => ({ score: r.alarm, windows: segments(r.labels), from: 0 })),
+    ALARM,
+  ).score;
 
 function curveOf(replayed: readonly Replayed[]): { area: number | null; points: [number, number][] } {
   const n = replayed.reduce((s, r) => s + r.at.length, 0);
@@ -155,13 +165,15 @@ function differencesOf(models: readonly BacktestModel[], resampled: readonly Res
   const [base, ...others] = models;
   if (!base) return [];
   return others.flatMap((model, k) =>
-    (["f1", "recall", "precision", "falsePerWeek", "pooledAucPr"] as const).flatMap((measure) => {
-      const [mine, theirs] = [resampled[k + 1]![measure], resampled[0]![measure]];
-      const [a, b] = [model.measures[measure].value, base.measures[measure].value];
-      const interval = mine && theirs ? interval95(mine.map((v, r) => v - theirs[r]!)) : null;
-      if (a === null || b === null || !interval) return [];
-      const withinNoise = interval.low <= 0 && interval.high >= 0;
-      return [{ measure, model: model.label, against: base.label, difference: a - b, interval, withinNoise }];
-    }),
+    (["f1", "recall", "precision", "falsePerWeek", "timeToDetectMs", "nab", "pooledAucPr"] as const).flatMap(
+      (measure) => {
+        const [mine, theirs] = [resampled[k + 1]![measure], resampled[0]![measure]];
+        const [a, b] = [model.measures[measure].value, base.measures[measure].value];
+        const interval = mine && theirs ? interval95(mine.map((v, r) => v - theirs[r]!)) : null;
+        if (a === null || b === null || !interval) return [];
+        const withinNoise = interval.low <= 0 && interval.high >= 0;
+        return [{ measure, model: model.label, against: base.label, difference: a - b, interval, withinNoise }];
+      },
+    ),
   );
 }

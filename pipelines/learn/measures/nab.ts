@@ -21,6 +21,8 @@ export interface NabFile {
 
 export interface NabResult {
   readonly score: number;
+  /** Before it is scaled: what windows gave and alarms outside cost. */
+  readonly sum: number;
   readonly windowsHit: number;
   readonly windows: number;
   readonly falseRows: number;
@@ -83,6 +85,7 @@ export function nabScore(files: readonly NabFile[], threshold: number, profile: 
   const base = -falseNegative * reachable;
   return {
     score: windows > 0 ? (100 * (sum - base)) / (windows * truePositive - base) : Number.NaN,
+    sum,
     windowsHit: hit,
     windows,
     falseRows,
