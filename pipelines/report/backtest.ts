@@ -41,15 +41,25 @@ const verdict = (d: BacktestReport["differences"][number]) => {
 };
 
 export function backtestText(r: BacktestReport): string {
-  const width = 24;
-  const lines = [summary(r), "", ["".padEnd(width), ...r.models.map((m) => m.label.padEnd(30))].join("")];
+  const table = [["", ...r.models.map((m) => m.label)]];
   for (const measure of MEASURES) {
     const cells = r.models.map((m) => {
       const range = within(measure, m.measures[measure]);
-      return `${shown(measure, m.measures[measure].value)}${range === "" ? "" : ` (${range})`}`.padEnd(30);
+      return `${shown(measure, m.measures[measure].value)}${range === "" ? "" : ` (${range})`}`;
     });
-    lines.push(`${NAMES[measure].padEnd(width)}${cells.join("")}`.trimEnd());
+    table.push([NAMES[measure], ...cells]);
   }
+  const widths = table[0]!.map((_, k) => Math.max(...table.map((row) => row[k]!.length)) + 2);
+  const lines = [
+    summary(r),
+    "",
+    ...table.map((row) =>
+      row
+        .map((cell, k) => cell.padEnd(widths[k]!))
+        .join("")
+        .trimEnd(),
+    ),
+  ];
   for (const d of r.differences)
     lines.push(
       `${NAMES[d.measure]}: ${d.model} ${d.difference >= 0 ? "+" : ""}${shown(d.measure, d.difference)} against ${d.against} (${shown(d.measure, d.interval.low)} to ${shown(d.measure, d.interval.high)}): ${verdict(d)}`,
