@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pack, unpack } from "../../pipelines/learn/registry/pack.ts";
+import { pack, unpack } from "../../pipelines/core/pack.ts";
 import { parseReference } from "../../pipelines/learn/registry/reference.ts";
 import { modelRegistry } from "../../pipelines/learn/registry/registry.ts";
 import type { Draft } from "../../pipelines/learn/registry/version-files.ts";

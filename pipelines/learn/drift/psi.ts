@@ -1,8 +1,12 @@
-import type { ReferenceBins } from "../registry/manifest.ts";
+import {
+  binOf,
+  type DriftLevel,
+  driftLevel,
+  populationStability,
+  type ReferenceBins,
+} from "../../../models/drift/population.ts";
 
 const BINS = 10;
-/** A share of none would make the index infinite. */
-const LEAST_SHARE = 1e-4;
 
 /** Bins of equal share (fewer where values repeat) of a column of training rows; NaN are gaps. */
 export function referenceBins(name: string, column: Float64Array): ReferenceBins {
@@ -14,30 +18,22 @@ export function referenceBins(name: string, column: Float64Array): ReferenceBins
   }
   // of one value: below, at, above
   if (edges.length === 0 && sorted.length > 0) edges.push(sorted[0]!, next(sorted[0]!));
-  const { shares, gaps } = sharesIn(column, edges);
-  return { name, edges, shares, gaps };
+  const { counts, seen } = countsIn(column, edges);
+  return { name, edges, shares: counts.map((c) => (seen > 0 ? c / seen : 0)), gaps: gapsOf(column, seen) };
 }
 
 const next = (v: number) => v + Math.max(Number.MIN_VALUE, Math.abs(v) * 2 ** -40);
+const gapsOf = (column: Float64Array, seen: number) => (column.length > 0 ? 1 - seen / column.length : 0);
 
-function sharesIn(column: Float64Array, edges: readonly number[]): { shares: number[]; gaps: number } {
+function countsIn(column: Float64Array, edges: readonly number[]): { counts: number[]; seen: number } {
   const counts = new Array<number>(edges.length + 1).fill(0);
   let seen = 0;
   for (const v of column) {
     if (!Number.isFinite(v)) continue;
-    let [lo, hi] = [0, edges.length];
-    while (lo < hi) {
-      const mid = (lo + hi) >> 1;
-      if (v >= edges[mid]!) lo = mid + 1;
-      else hi = mid;
-    }
-    counts[lo]!++;
+    counts[binOf(edges, v)]!++;
     seen++;
   }
-  return {
-    shares: counts.map((c) => (seen > 0 ? c / seen : 0)),
-    gaps: column.length > 0 ? 1 - seen / column.length : 0,
-  };
+  return { counts, seen };
 }
 
 export interface Drift {
@@ -46,22 +42,12 @@ export interface Drift {
   readonly psi: number;
   /** Share of rows without a value, then and now. */
   readonly gaps: readonly [number, number];
-  readonly level: "stable" | "shifted" | "changed" | "unknown";
+  readonly level: DriftLevel;
 }
 
-/**
- * How far a column has moved from its training rows: sum of (now - then) ln(now / then) over the bins. NaN (unknown)
- * with fewer than 50 values. @see Siddiqi 2006, "Credit risk scorecards"
- */
+/** How far a column has moved from its training rows; NaN (unknown) with fewer than 50 values. */
 export function driftOf(reference: ReferenceBins, column: Float64Array): Drift {
-  const { shares, gaps } = sharesIn(column, reference.edges);
-  const enough = column.length * (1 - gaps) >= 50 && reference.shares.some((s) => s > 0);
-  let psi = 0;
-  reference.shares.forEach((then, b) => {
-    const [p, q] = [Math.max(then, LEAST_SHARE), Math.max(shares[b]!, LEAST_SHARE)];
-    psi += (q - p) * Math.log(q / p);
-  });
-  if (!enough) psi = Number.NaN;
-  const level = Number.isNaN(psi) ? "unknown" : psi < 0.1 ? "stable" : psi < 0.25 ? "shifted" : "changed";
-  return { name: reference.name, psi, gaps: [reference.gaps, gaps], level };
+  const { counts, seen } = countsIn(column, reference.edges);
+  const psi = populationStability(reference.shares, counts);
+  return { name: reference.name, psi, gaps: [reference.gaps, gapsOf(column, seen)], level: driftLevel(psi) };
 }

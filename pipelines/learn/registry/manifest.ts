@@ -1,3 +1,5 @@
+import type { ReferenceBins } from "../../../models/drift/population.ts";
+
 /** What a trained version says of itself. It holds no time of making, so that the same training gives the same bytes. */
 export interface Manifest {
   readonly format: "faultwright-model/1";
@@ -46,14 +48,6 @@ export interface TrainedEntity {
   readonly fingerprint: string;
   /** What drift is measured against: of each column, and of the score last. */
   readonly reference: readonly ReferenceBins[];
-}
-
-/** Inner edges of bins, rising, and the share of training rows in each of the edges + 1 bins; `gaps`: share without a value. */
-export interface ReferenceBins {
-  readonly name: string;
-  readonly edges: readonly number[];
-  readonly shares: readonly number[];
-  readonly gaps: number;
 }
 
 export interface TrialResult {

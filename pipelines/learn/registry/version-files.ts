@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PipelineError } from "../../core/errors.ts";
+import { pack, unpack } from "../../core/pack.ts";
 import type { Manifest } from "./manifest.ts";
-import { pack, unpack } from "./pack.ts";
 
 export type Draft = Omit<Manifest, "files" | "checksum" | "format">;
 

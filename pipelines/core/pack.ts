@@ -54,3 +54,21 @@ export function unpack({ json, bytes }: Packed): unknown {
   };
   return walk(JSON.parse(json));
 }
+
+const PREFIX_BYTES = 4;
+
+/** A state as one piece of bytes: the length of the JSON, the JSON, the doubles. */
+export function packedBytes(state: unknown): Uint8Array {
+  const { json, bytes } = pack(state);
+  const text = Buffer.from(json);
+  const head = Buffer.alloc(PREFIX_BYTES);
+  head.writeUInt32LE(text.length);
+  return Buffer.concat([head, text, bytes]);
+}
+
+/** The inverse. @throws RangeError, SyntaxError on other bytes */
+export function unpackedBytes<T>(packed: Uint8Array): T {
+  const all = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  const end = PREFIX_BYTES + all.readUInt32LE(0);
+  return unpack({ json: all.subarray(PREFIX_BYTES, end).toString("utf8"), bytes: all.subarray(end) }) as T;
+}
