@@ -7,6 +7,8 @@ export interface SeriesScores {
   /** What the value was expected to be, and one usual deviation from it, in the unit of the series. */
   readonly expected?: Float64Array;
   readonly scale?: Float64Array;
+  /** What the expected value follows: 0 nothing that repeats, -1 the hour of the day, else a learned period in rows. */
+  readonly period?: Float64Array;
   /** Share of the series' own past with at least this score, in (0, 1]; NaN at a gap. */
   readonly tail?: Float64Array;
 }

@@ -175,3 +175,18 @@ function renew(data: Float64Array, at: number, most: number): void {
 
 /** Learned period in rows, where it is in use; else 0. */
 export const usedPeriod = (data: Float64Array, at: number): number => (data[at + CHOSEN]! > 0 ? data[at + LENGTH]! : 0);
+
+/** Share of the variance about the level that must be left for a season to be worth telling. */
+const TELLING = 0.7;
+
+/**
+ * What the prediction follows: a learned period in rows, -1 the hour of the day, 0 nothing that repeats. `levelSquare`:
+ * usual square of the distance from the level. The hour counts once a value of each has been seen.
+ */
+export function followed(data: Float64Array, at: number, levelSquare: number): number {
+  const own = usedPeriod(data, at);
+  if (own > 0) return data[at + OWN_SQUARE]! < TELLING * levelSquare ? own : 0;
+  if (!(data[at + DAY_SQUARE]! < TELLING * levelSquare)) return 0;
+  for (let b = 0; b < BUCKETS; b++) if (!(data[at + DAY + b]! > 0)) return 0;
+  return -1;
+}

@@ -10,6 +10,8 @@ export interface RowScores {
   readonly column?: Int32Array;
   readonly expected?: Float64Array;
   readonly scale?: Float64Array;
+  /** What the expected value follows, where the model knows: 0 nothing that repeats, -1 the hour of the day, else a period in rows. */
+  readonly period?: Float64Array;
 }
 
 /**

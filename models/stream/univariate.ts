@@ -13,7 +13,7 @@ import {
   phaseRows,
 } from "./novelty.ts";
 import type { SeriesScorer, SeriesScores } from "./scorer.ts";
-import { SEASON_DOUBLES, season, startSeason, stepSeason } from "./seasons.ts";
+import { followed, SEASON_DOUBLES, season, startSeason, stepSeason } from "./seasons.ts";
 import { learnTail, TAIL_CELLS, tailOf } from "./tail.ts";
 
 export interface UnivariateOptions extends AlarmOptions {
@@ -127,6 +127,7 @@ export function univariateScorer({
       out.alarm[row] = 0;
       if (out.expected) out.expected[row] = Number.NaN;
       if (out.scale) out.scale[row] = Number.NaN;
+      if (out.period) out.period[row] = 0;
       if (out.tail) out.tail[row] = Number.NaN;
       return;
     }
@@ -228,6 +229,7 @@ export function univariateScorer({
     out.alarm[row] = alarmAt(data, at + ALARM, seen, surprise);
     if (out.expected) out.expected[row] = warm ? expected : Number.NaN;
     if (out.scale) out.scale[row] = warm ? residualDev : Number.NaN;
+    if (out.period) out.period[row] = warm ? followed(data, at + SEASON, data[at + LEVEL_VAR]!) : 0;
     const logEnergy = Math.log(energy + 1e-9);
     const total = data[at + TAIL_COUNTED]!;
     if (out.tail) out.tail[row] = warm ? tailOf(cells, first + NOVEL_CELLS, total, logEnergy) : 1;
@@ -236,7 +238,7 @@ export function univariateScorer({
 
   function check(slots: Uint32Array, timesMs: Float64Array, values: Float64Array, out: SeriesScores): void {
     const rows = slots.length;
-    for (const column of [timesMs, values, out.score, out.alarm, out.expected, out.scale, out.tail])
+    for (const column of [timesMs, values, out.score, out.alarm, out.expected, out.scale, out.period, out.tail])
       if (column && column.length !== rows)
         throw new RangeError(`${name}: ${rows} slots but ${column.length} values; give columns of one length`);
   }

@@ -154,21 +154,32 @@ async function writeScores(table: Table, model: StreamModel<unknown>, output: st
     if (!sink.write(text)) await Promise.race([new Promise<void>((ready) => sink.once("drain", () => ready())), done]);
   };
   let [rows, alarms] = [0, 0];
+  /** Least time between two rows so far: what a learned period in rows is in time. */
+  let [lastMs, stepMs] = [Number.NaN, Number.NaN];
   try {
     await write(`timestamp,score,alarm${explain ? ",expected,lower,upper,tail,reason" : ""}\n`);
     for await (const batch of table.batches) {
       const column = () => new Float64Array(batch.rows);
       const extra = explain
-        ? { tail: column(), expected: column(), scale: column(), column: new Int32Array(batch.rows) }
+        ? {
+            tail: column(),
+            expected: column(),
+            scale: column(),
+            period: column(),
+            column: new Int32Array(batch.rows),
+          }
         : {};
       const out: RowScores = { score: column(), alarm: column(), ...extra };
       model.observe(batch.timesMs, batch.values, out);
       let text = "";
       for (let i = 0; i < batch.rows; i++) {
+        const timeMs = batch.timesMs[i] as number;
+        if (timeMs > lastMs) stepMs = stepMs > 0 ? Math.min(stepMs, timeMs - lastMs) : timeMs - lastMs;
+        lastMs = timeMs;
         const alarm = out.alarm[i] as number;
         if (alarm > 0) alarms++;
         text += `${quoted(batch.timestamps[i] as string)},${(out.score[i] as number).toFixed(DIGITS)},${alarm > 0 ? alarm.toFixed(DIGITS) : "0"}`;
-        text += explain ? `,${explained(table, batch.values, batch.timesMs[i] as number, out, i)}\n` : "\n";
+        text += explain ? `,${explained(table, batch.values, { timeMs, stepMs }, out, i)}\n` : "\n";
       }
       rows += batch.rows;
       await write(text);
@@ -187,7 +198,13 @@ async function writeScores(table: Table, model: StreamModel<unknown>, output: st
 
 const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-function explained(table: Table, values: Float64Array, timeMs: number, out: RowScores, i: number): string {
+function explained(
+  table: Table,
+  values: Float64Array,
+  when: { timeMs: number; stepMs: number },
+  out: RowScores,
+  i: number,
+): string {
   const column = out.column?.[i] ?? -1;
   const [expected, scale] = [out.expected?.[i] ?? Number.NaN, out.scale?.[i] ?? Number.NaN];
   const tail = (out.tail?.[i] ?? 1).toPrecision(6);
@@ -196,7 +213,8 @@ function explained(table: Table, values: Float64Array, timeMs: number, out: RowS
     metric: table.columns[column] as string,
     value: values[i * table.columns.length + column] as number,
     expected,
-    timeMs,
+    ...when,
+    period: out.period?.[i] ?? 0,
     named: table.columns.length > 1,
   });
   return `${expected},${expected - 3 * scale},${expected + 3 * scale},${tail},${quoted(reason)}`;

@@ -160,7 +160,7 @@ describe("score", () => {
     expect(Number(alarm)).toBeGreaterThanOrEqual(0.5);
     expect(Number(lower) < Number(expected) && Number(expected) < Number(upper) && Number(upper) < 40).toBe(true);
     expect(Number(tail)).toBeLessThan(0.05);
-    expect(reason).toMatch(/^[\d.]+ times the usual [\d.]+ of \w+day \d\d:00$/);
+    expect(reason).toMatch(/^[\d.]+ times the usual ([\dmin s:]+ (cycle )?level of )?[\d.]+$/);
     const several = await scored(wideCsv(600), { explain: true });
     expect(several.lines[600]).toMatch(/,[abc]: [^,]*usual/);
   });
