@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.ts";
 import type { Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
+import { registryDir } from "../run/models/registry-stages.ts";
 import { LOG_LEVELS, openLog } from "../run/observe/log.ts";
 import { stream } from "../run/stream.ts";
 import { openStore } from "../runtime/store/pglite.ts";
@@ -52,9 +53,10 @@ export function replayCommand(): Command {
       const config = await readConfig(options.config);
       const dir = await mkdtemp(join(tmpdir(), "faultwright-replay-"));
       try {
+        const models = { ...config.detect.models, registry: registryDir(config) };
         const sources = [{ kind: "journal" as const, path: join(config.dataDir, "journal") }];
         const again = await stream({
-          config: { ...config, sources, dataDir: dir },
+          config: { ...config, sources, dataDir: dir, detect: { ...config.detect, models } },
           clock: systemClock,
           log: openLog({ level: "error" }).log,
           replay: true,
@@ -84,7 +86,7 @@ async function compare(liveDir: string, replayDir: string) {
   const replay = await openStore(replayDir);
   try {
     const out: Record<string, { live: number; replay: number; equal: boolean; firstDifference: string | null }> = {};
-    for (const topic of ["anomalies", "incidents", "actions", "notifications", "dead-letters"] as const) {
+    for (const topic of ["anomalies", "incidents", "actions", "notifications", "dead-letters", "scores"] as const) {
       const a: string[] = [];
       const b: string[] = [];
       for await (const r of allRecords(live, topic)) a.push(`${r.key} ${r.value}`);

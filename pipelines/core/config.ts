@@ -5,6 +5,7 @@ import { calendarSchema } from "./calendar-config.ts";
 import { duration } from "./duration.ts";
 import { PipelineError } from "./errors.ts";
 import { kafkaConnection } from "./kafka-config.ts";
+import { liveModelsSchema } from "./live-models-config.ts";
 import { notifySchema } from "./notify-config.ts";
 import { policyRule, recoveryTarget } from "./recover-config.ts";
 import { SECRET_KINDS } from "./redact/find-secrets.ts";
@@ -156,6 +157,7 @@ const shape = z.strictObject({
       closeEvidence: z.number().positive().default(2),
       freezeWindows: z.number().int().positive().default(180),
       floors: z.record(z.string(), z.number().positive()).default({}),
+      models: liveModelsSchema,
     })
     .prefault({}),
   incidents: z

@@ -1,4 +1,6 @@
 /** The records that flow between stages. Times are integer milliseconds since the Unix epoch, ranges half-open. */
+
+import type { ModelScores, ModelSwitch } from "./live-models.ts";
 import type { Delivery, Notification } from "./notifications.ts";
 import type { Share } from "./share.ts";
 import type { Attributes, Entity, Series } from "./tables.ts";
@@ -310,6 +312,7 @@ export interface Action {
 
 /** What people and the executor tell the stages; travels through the journal, so that a replay sees the same. */
 export type Control =
+  | ModelSwitch
   | { readonly kind: "tick"; readonly timeMs: number }
   /** The source has come to this event time with nothing for us; `silent`: it has had nothing at all since. 0: never. */
   | { readonly kind: "mark"; readonly timeMs: number; readonly silent: boolean }
@@ -369,5 +372,7 @@ export interface TopicRecords {
   readonly notifications: Notification;
   readonly deliveries: Delivery;
   readonly "dead-letters": DeadLetter;
+  /** How the versions of a model get on; nobody is paged by it. */
+  readonly scores: ModelScores;
 }
 export type Topic = keyof TopicRecords;

@@ -31,6 +31,8 @@ export const SELF_METRICS = {
   "faultwright.rejected_records": { unit: "{record}/s", floor: 0.5 },
   "faultwright.rejected_rows": { unit: "{row}/s", floor: 0.5 },
   "faultwright.refused_requests_errors": { unit: "{request}/s", floor: 0.5 },
+  "faultwright.model_drift": { unit: "1", floor: 0.1 },
+  "faultwright.model_fallbacks": { unit: "{reason}", floor: 0.5 },
 } as const satisfies Record<string, { unit: string; floor: number }>;
 export type SelfMetric = keyof typeof SELF_METRICS;
 

@@ -29,6 +29,10 @@ export interface Stage<In> extends Stateful {
   /** Raised when stored state of an older version can't be read. */
   readonly version: number;
   process(input: In, out: Outbox): void;
+  /** What has to be in memory before this input is processed: models of a switch. Undefined: nothing. */
+  prepare?(input: In): Promise<void> | undefined;
+  /** The same before these chunks are restored. */
+  prepareRestore?(chunks: ReadonlyMap<string, Uint8Array>): Promise<void>;
 }
 
 const encoder = new TextEncoder();

@@ -37,15 +37,15 @@ export interface DetectOptions {
 }
 
 /** One window can add at most this much: a single odd value is not an incident. */
-const WINDOW_CAP = 6;
+export const WINDOW_CAP = 6;
 /** Share of the evidence that survives one window. */
-const MEMORY = 0.6;
+export const MEMORY = 0.6;
 /** Below this tail probability a value is not taught. */
-const GUARD_P = 1e-4;
+export const GUARD_P = 1e-4;
 /** Nor while odd windows follow one another: a slow ramp would teach itself away. */
-const GUARD_EVIDENCE = 3;
+export const GUARD_EVIDENCE = 3;
 /** Evidence in decimal orders below which a window adds none: a tail probability above 0.1. */
-const LEAST_GAIN = 1;
+export const LEAST_GAIN = 1;
 /** As 1 / p, with room for rounding: rows that stay below need no exact p. */
 const USUAL = 9.99;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */

@@ -2,6 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../core/clock.ts";
+import type { ModelStatus } from "../core/live-models.ts";
 import type { Action, Control, Incident, Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
 import { approvalRoutes } from "./approval-routes.ts";
@@ -19,15 +20,25 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly report: (incident: Incident) => Promise<{ html: string; markdown: string; json: unknown }>;
   readonly counts: Readonly<Record<string, number>>;
+  /** How the models of this process get on. */
+  readonly models: () => readonly ModelStatus[];
   /** Where dead letters go back to. */
   readonly door: Door;
 }
 
-const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "notifications", "deliveries", "dead-letters"];
+const TOPICS: readonly Topic[] = [
+  "anomalies",
+  "incidents",
+  "actions",
+  "notifications",
+  "deliveries",
+  "dead-letters",
+  "scores",
+];
 
 export function apiRoutes(
   app: FastifyInstance,
-  { store, appendControl, token, approvalSecret, clock, report, counts, door }: ApiOptions,
+  { store, appendControl, token, approvalSecret, clock, report, counts, models, door }: ApiOptions,
 ): void {
   const latest = async <T>(topic: Topic, limit = 100) =>
     (await store.latest(topic, { limit })).map((r) => JSON.parse(r.value) as T);
@@ -50,6 +61,7 @@ export function apiRoutes(
   deadLetterRoutes(app, { store, door, clock, guard });
   if (approvalSecret && appendControl) approvalRoutes(app, { store, appendControl, clock, secret: approvalSecret });
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
+  app.get("/api/models", async () => models());
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;
     if (!TOPICS.includes(topic)) return reply.code(404).send({ error: `topics: ${TOPICS.join(", ")}` });

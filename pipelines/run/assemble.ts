@@ -7,9 +7,17 @@ import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
 import { describeFor } from "../recover/actions/descriptions.ts";
 import { TEMPLATE_SHIFT } from "../windows/log-lines.ts";
 import { actStage } from "./act-stage.ts";
-import { featuresStage } from "./features-stage.ts";
+import { type FeaturesOptions, featuresStage } from "./features-stage.ts";
 import { decodersOf } from "./formats.ts";
 import { incidentsStage } from "./incidents-stage.ts";
+import { registryLibrary } from "./models/library.ts";
+import { registryDir } from "./models/registry-stages.ts";
+
+function modelsOf(config: Config): FeaturesOptions["models"] {
+  const { use, entities, summary } = config.detect.models;
+  const library = registryLibrary(registryDir(config));
+  return { use, library, mostEntities: entities, summaryWindows: summary };
+}
 
 /** Anomalies that a task may open a week without a fault: enough for incidents to choose from, and to learn the rate of. */
 function anomaliesPerWeek({ falseIncidentsPerWeek, runtime }: Config): number {
@@ -45,6 +53,7 @@ export function assemble(config: Config) {
     windows: { windowMs: windows.window, latenessMs: windows.lateness, forgetMs: windows.forget },
     detect,
     calendars: calendars(config.calendars),
+    ...(detect.models.use.length > 0 ? { models: modelsOf(config) } : {}),
     redact: redactor(config.redact),
     tableLimits: limits,
     deadLetterBytes: limits.deadLetterBytes,

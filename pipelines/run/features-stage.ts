@@ -1,14 +1,15 @@
 /** Stage `features`: raw records to windows, anomalies and dead letters. */
 import { type Calendars, calendars } from "../core/calendar.ts";
 import { ERROR_CODES, type ErrorCode, PipelineError } from "../core/errors.ts";
-import type { Control, RawRecord } from "../core/records.ts";
+import type { Anomaly, Control, RawRecord } from "../core/records.ts";
 import { type Redactor, redactor } from "../core/redact/redactor.ts";
 import { SELF_FORMAT, SELF_METRICS, SELF_RESOURCE, type SelfRecord } from "../core/self.ts";
 import { type Decoder, decoderFor, type Rejection, type SignalLimits, SignalSink } from "../core/signals.ts";
-import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
+import { fromChunk, type Outbox, type Stage, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type EntityRule, type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type DetectOptions, detector } from "../detect/detector.ts";
 import { streamTemplates } from "../detect/log-templates.ts";
+import { type LiveModelsOptions, liveModels } from "../detect/models/live-models.ts";
 import { templateRates } from "../detect/template-rates.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
 import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
@@ -18,6 +19,8 @@ export interface FeaturesOptions {
   readonly decoders: Readonly<Record<string, Decoder>>;
   readonly windows: WindowOptions;
   readonly detect: DetectOptions;
+  /** Registered models beside the statistics; without, none. */
+  readonly models?: Omit<LiveModelsOptions, keyof DetectOptions>;
   readonly tableLimits: TableLimits;
   readonly signalLimits: SignalLimits;
   readonly entityRules?: readonly EntityRule[];
@@ -38,6 +41,8 @@ const DETAIL_CHARS = 1000;
 export const letterKey = ({ source, position, part }: { source: string; position: string; part?: number | null }) =>
   `${source}@${position}${part === undefined || part === null ? "" : `#${part}`}`;
 
+const controlOf = (record: RawRecord) => JSON.parse(Buffer.from(record.value).toString("utf8")) as Control;
+
 /** A record, or the end of a source. */
 export type FeaturesInput = RawRecord | { readonly endOf: string };
 
@@ -52,6 +57,8 @@ export function featuresStage(options: FeaturesOptions) {
   const sink = new SignalSink(tables, options.signalLimits, redact);
   const logParts = { templates: streamTemplates(), rates: templateRates() };
   const parts = { windows: windows(sink, options.windows, logParts), detect: detector(tables, options.detect) };
+  const models = options.models && liveModels(tables, { ...options.detect, ...options.models });
+  const stateful: Readonly<Record<string, Stateful>> = { ...parts, ...(models ? { models } : {}) };
   const saved = { entities: 0, series: 0 };
   /** Ids the next stage knows. */
   const told = { entities: 0, series: 0 };
@@ -96,6 +103,13 @@ export function featuresStage(options: FeaturesOptions) {
     });
   };
 
+  const found = (anomaly: Anomaly, endMs: number, out: Outbox) => {
+    const opened = anomaly.detectedMs === endMs;
+    anomalies.add(anomaly.endMs !== null ? "closed" : opened ? "opened" : "strengthened");
+    out.emit("anomalies", anomaly.id, anomaly);
+    out.send({ type: "anomaly", anomaly });
+  };
+
   const closeWindows = (out: Outbox) => {
     if (!parts.windows.due) return;
     for (const { batch, logs, edges } of parts.windows.advance()) {
@@ -106,18 +120,20 @@ export function featuresStage(options: FeaturesOptions) {
       out.send({ type: "windows", batch });
       if (logs.length > 0) out.send({ type: "logs", digests: logs });
       if (edges.length > 0) out.send({ type: "edges", endMs: batch.endMs, edges });
-      for (const anomaly of parts.detect.process(watched(batch))) {
-        const opened = anomaly.detectedMs === batch.endMs;
-        anomalies.add(anomaly.endMs !== null ? "closed" : opened ? "opened" : "strengthened");
-        out.emit("anomalies", anomaly.id, anomaly);
-        out.send({ type: "anomaly", anomaly });
+      const seen = watched(batch);
+      for (const anomaly of parts.detect.process(seen)) found(anomaly, batch.endMs, out);
+      if (models) {
+        const verdict = models.process(seen);
+        for (const anomaly of verdict.anomalies) found(anomaly, batch.endMs, out);
+        for (const { key, record } of verdict.scores) out.emit("scores", key, record);
       }
       out.send({ type: "watermark", timeMs: batch.endMs });
     }
   };
 
   const control = (record: RawRecord, out: Outbox) => {
-    const message = JSON.parse(Buffer.from(record.value).toString("utf8")) as Control;
+    const message = controlOf(record);
+    if (message.kind === "model") return models?.decide(message);
     if (message.kind === "mark") return parts.windows.mark(record.source, message.timeMs, message.silent);
     if (message.kind === "tick") parts.windows.tick(record.source, message.timeMs);
     out.send({ type: "control", control: message });
@@ -167,6 +183,13 @@ export function featuresStage(options: FeaturesOptions) {
     name: "features",
     version: 3,
     tables,
+    models,
+    prepare(input) {
+      if (!models || "endOf" in input || input.format !== "control") return undefined;
+      const message = controlOf(input);
+      return message.kind === "model" ? models.prepare(message) : undefined;
+    },
+    prepareRestore: async (chunks) => models?.prepareRestore(scopedChunks(chunks, "models")),
     counts,
     *tally(): Generator<Tally> {
       yield* sources.tally();
@@ -212,7 +235,7 @@ export function featuresStage(options: FeaturesOptions) {
       }
       put("versions", toChunk([...sink.versions]));
       put("told", toChunk(told));
-      for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
+      for (const [name, part] of Object.entries(stateful)) part.snapshot(scoped(put, name), full);
     },
     restore(chunks) {
       const dumps = [...scopedChunks(chunks, "tables")].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -223,7 +246,7 @@ export function featuresStage(options: FeaturesOptions) {
       if (known) Object.assign(told, fromChunk<typeof told>(known));
       const versions = chunks.get("versions");
       if (versions) for (const [id, v] of fromChunk<[number, string][]>(versions)) sink.versions.set(id, v);
-      for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
+      for (const [name, part] of Object.entries(stateful)) part.restore(scopedChunks(chunks, name));
     },
   } satisfies Stage<FeaturesInput> & Record<string, unknown>;
 }

@@ -13,6 +13,10 @@ import { assemble } from "./assemble.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaSources } from "./kafka-sources.ts";
+import { fallbacks, followRegistry } from "./models/follow.ts";
+import { injectVersions } from "./models/inject.ts";
+import { registryLibrary } from "./models/library.ts";
+import { registryDir, registryStages } from "./models/registry-stages.ts";
 import { markIn, notifying } from "./notifying.ts";
 import { embeddedHealth } from "./observe/health.ts";
 import { componentLog } from "./observe/log.ts";
@@ -135,7 +139,8 @@ async function start(
       config,
       log: options.log,
       metrics,
-      health,
+      health: { ...health, notes: () => fallbacks(metrics.models()) },
+      models: metrics.models,
       store,
       clock,
       appendControl: live && appendControl,
@@ -160,6 +165,23 @@ async function start(
     closers.unshift(server.close);
   }
   await run.restore();
+  const { models } = stages.features;
+  if (models) {
+    const from = registryStages(config, registryLibrary(registryDir(config)), () => clock.nowMs());
+    if (live) {
+      const { detect } = config;
+      const following = followRegistry({
+        stages: from,
+        models,
+        tell: appendControl,
+        log: options.log,
+        everyMs: detect.models.poll,
+      });
+      closers.unshift(following.stop);
+      await following.first;
+    } else if (!config.sources.some((s) => s.kind === "journal"))
+      await injectVersions({ stages: from, models, inject: run.inject, log: options.log });
+  }
   ready = true;
   health.restored();
   log.info("reading");
@@ -222,4 +244,11 @@ async function start(
 }
 
 /** Topics that a run of its own leaves behind, for comparison and export. */
-export const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "notifications", "dead-letters"];
+export const TOPICS: readonly Topic[] = [
+  "anomalies",
+  "incidents",
+  "actions",
+  "notifications",
+  "dead-letters",
+  "scores",
+];

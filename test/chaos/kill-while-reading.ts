@@ -15,7 +15,7 @@ import { openStore } from "../../pipelines/runtime/store/pglite.ts";
 import { randomOf, writeSignals } from "./signals.ts";
 
 const main = new URL("../../pipelines/cli/main.ts", import.meta.url).pathname;
-const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters"];
+const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters", "scores"];
 
 /** Runs to the end, or kills itself: so many ms after it began to read, or after its start. */
 function run(config: string, kill?: { after: "start" | "reading"; ms: number }): Promise<"ended" | "killed"> {

@@ -12,6 +12,7 @@ import { recordJsonSchema, recordSchemas, schemaFile } from "../../pipelines/cor
 import { stream } from "../../pipelines/run/stream.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
 import { writeSignals } from "../chaos/signals.ts";
+import { makeRegistry } from "../run/models-fixture.ts";
 
 const DIR = join(import.meta.dirname, "../../docs/schemas");
 const TOPICS = Object.keys(recordSchemas) as Topic[];
@@ -42,6 +43,7 @@ describe("the records of a run", () => {
 
   beforeAll(async () => {
     const paths = writeSignals(dir, { seed: 5, minutes: 21 });
+    await makeRegistry(join(dir, "data"));
     const running = await stream({
       config: parseConfig(
         JSON.stringify({
@@ -50,6 +52,7 @@ describe("the records of a run", () => {
           windows: { window: "5s", lateness: "5s" },
           limits: { series: 10 },
           notify: { receivers: [{ kind: "file", path: join(dir, "told.jsonl") }], giveUp: "1000000h" },
+          detect: { models: { summary: 20, use: [{ name: "hosts" }] } },
           recover: { targets: ["gateway", "orders", "payment"].map((name) => ({ name })) },
         }),
       ),

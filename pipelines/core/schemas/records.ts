@@ -1,5 +1,6 @@
 /** Schemas of the records in the output topics: what docs/schemas publishes. Times are ms since the Unix epoch. */
 import { z } from "zod";
+import { MODEL_STATES, type ModelScores } from "../live-models.ts";
 import { type Delivery, NOTIFICATION_KINDS, type Notification } from "../notifications.ts";
 import type { Action, Anomaly, DeadLetter, Incident, Topic } from "../records.ts";
 
@@ -242,6 +243,51 @@ export const deliveryV1 = z
     detail: z.string(),
   })
   .describe("How far one receiver has got one notification: each record replaces the one before it.");
+const roleScores = z.object({
+  version: z.number(),
+  state: z.enum(MODEL_STATES).describe("Only `scoring` opens anomalies; in all others statistics alone do."),
+  scored: z.number().describe("Windows of which it had an opinion."),
+  odd: z.number().describe("Of these, with a tail probability below 0.001."),
+  leastP: z.number().nullable(),
+  meanOrders: z.number().nullable().describe("Mean evidence a window, in decimal orders of improbability."),
+  opened: z
+    .array(z.object({ series: z.string(), startMs: timeMs, detectedMs: timeMs, p: z.number(), why: z.string() }))
+    .describe("Anomalies opened; those of a shadow are told here and nowhere else."),
+});
+
+export const scoresV1 = z
+  .discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("summary"),
+      model: z.string(),
+      entity: z.string(),
+      startMs: timeMs,
+      endMs: timeMs,
+      live: roleScores.nullable(),
+      shadow: roleScores.nullable(),
+      agreement: z
+        .object({ both: z.number(), onlyLive: z.number(), onlyShadow: z.number() })
+        .nullable()
+        .describe("Windows found odd; null unless there are both."),
+      drift: z.array(
+        z.object({
+          name: noun("A column, or `score`."),
+          psi: z.number().nullable().describe("Population stability index, less what chance gives."),
+          level: z.enum(["stable", "shifted", "changed", "unknown"]),
+        }),
+      ),
+    }),
+    z.object({
+      kind: z.literal("switch"),
+      model: z.string(),
+      startMs: timeMs.describe("Start of the first window that it is so for."),
+      live: z.number().nullable(),
+      shadow: z.number().nullable(),
+      before: z.object({ live: z.number().nullable(), shadow: z.number().nullable() }),
+      why: z.string(),
+    }),
+  ])
+  .describe("How live and shadow versions of a model get on with an entity, and when they change. Pages nobody.");
 
 /** By topic; `name` is the record's in the type of a CloudEvent. */
 export const recordSchemas = {
@@ -251,6 +297,7 @@ export const recordSchemas = {
   notifications: { name: "notification", version: 1, schema: notificationV1 },
   deliveries: { name: "delivery", version: 1, schema: deliveryV1 },
   "dead-letters": { name: "dead-letter", version: 1, schema: deadLetterV1 },
+  scores: { name: "scores", version: 1, schema: scoresV1 },
 } as const satisfies Record<Topic, { name: string; version: number; schema: z.ZodType }>;
 
 /** The `$id` of a published schema, and `dataschema` of the events that follow it. */
@@ -274,3 +321,4 @@ true satisfies Same<z.output<typeof actionV1>, Action>;
 true satisfies Same<z.output<typeof notificationV1>, Notification>;
 true satisfies Same<z.output<typeof deliveryV1>, Delivery>;
 true satisfies Same<z.output<typeof deadLetterV1>, DeadLetter>;
+true satisfies Same<z.output<typeof scoresV1>, ModelScores>;

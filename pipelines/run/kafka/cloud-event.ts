@@ -34,6 +34,7 @@ const timeOf: { readonly [T in Topic]: (record: TopicRecords[T]) => number } = {
   notifications: (n) => n.timeMs,
   deliveries: (d) => d.timeMs,
   "dead-letters": (l) => l.ingestTimeMs,
+  scores: (s) => (s.kind === "summary" ? s.endMs : s.startMs),
 };
 
 const constant = new Map(

@@ -75,6 +75,7 @@ export function featuresTask(
   const stage = assemble(config).features;
   const { out, to } = outbox(config, names, partition, names.messages, `features/${partition}`);
   const formats = new Map(inputs.map((i) => [i.topic, i.format]));
+  formats.set(names.models, "control");
   const topics = new Map<string, Origin>();
   const own = (topic: string): Origin => {
     let known = topics.get(topic);
@@ -101,6 +102,9 @@ export function featuresTask(
     name: stage.name,
     version: stage.version,
     inner: stage,
+    prepare: (record: TaskRecord) =>
+      record.topic === names.models ? stage.prepare(new Direct(record, own(record.topic))) : undefined,
+    prepareRestore: (chunks: ReadonlyMap<string, Uint8Array>) => stage.prepareRestore(chunks),
     process(record: TaskRecord, produce: (p: Produced) => void) {
       to(produce);
       if (record.value.length === 0) return; // a tombstone says nothing

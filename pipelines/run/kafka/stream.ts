@@ -7,6 +7,7 @@ import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
+import { fallbacks } from "../models/follow.ts";
 import { notifying } from "../notifying.ts";
 import { kafkaHealth } from "../observe/health.ts";
 import { componentLog } from "../observe/log.ts";
@@ -142,7 +143,8 @@ export async function kafkaStream({
       config,
       log,
       metrics,
-      health,
+      health: { ...health, notes: () => fallbacks(metrics.models()) },
+      models: metrics.models,
       store,
       clock,
       appendControl,

@@ -13,6 +13,8 @@ export interface Names {
   readonly decisions: string;
   /** What the actors of all workers did, in one order. */
   readonly audit: string;
+  /** Which versions of models score from here on: one partition a features task. */
+  readonly models: string;
   output(topic: Topic): string;
   /** Compacted state of a stage. */
   state(stage: string): string;
@@ -27,6 +29,7 @@ export const OUTPUTS: readonly Topic[] = [
   "notifications",
   "deliveries",
   "dead-letters",
+  "scores",
 ];
 
 export const namesOf = (prefix: string): Names => ({
@@ -35,6 +38,7 @@ export const namesOf = (prefix: string): Names => ({
   messages: `${prefix}.messages`,
   decisions: `${prefix}.decisions`,
   audit: `${prefix}.audit`,
+  models: `${prefix}.models`,
   output: (topic) => `${prefix}.${topic}`,
   state: (stage) => `${prefix}.${stage}-state`,
   group: (stage) => `${prefix}.${stage}`,
@@ -73,8 +77,10 @@ export function topicSpecs(names: Names, { route, features: tasks, replication }
     spec(names.signals, tasks, kept(2 * DAY_MS)),
     spec(names.messages, 1, kept(DAY_MS)),
     spec(names.decisions, 1, kept(DAY_MS)),
+    spec(names.models, tasks, kept(30 * DAY_MS)),
     spec(names.output("anomalies"), tasks, kept(30 * DAY_MS)),
     spec(names.output("dead-letters"), tasks, kept(14 * DAY_MS)),
+    spec(names.output("scores"), tasks, kept(30 * DAY_MS)),
     spec(names.output("incidents"), 1, latest),
     spec(names.output("actions"), 1, latest),
     // One partition: its order says who was first.

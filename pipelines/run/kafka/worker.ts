@@ -17,6 +17,7 @@ import { call } from "../../tolerance/policies.ts";
 import { decodersOf } from "../formats.ts";
 import { componentLog } from "../observe/log.ts";
 import type { Observed } from "../observe/self-metrics.ts";
+import { followOnKafka } from "./follow-models.ts";
 import { HEADERS, routeTask } from "./route.ts";
 import { actTask, featuresTask, type Input, incidentsTask } from "./stages.ts";
 import { type Names, namesOf, topicSpecs } from "./topics.ts";
@@ -56,7 +57,9 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
   const groups = new Map<StageName, Group>();
   let reader: Promise<Reader> | undefined;
   let plan: Plan;
+  let endFollowing: () => Promise<void> = async () => {};
   const stop = async () => {
+    await endFollowing();
     // In order of flow: what a stage sends on its way out, the next may still take in.
     for (const group of groups.values()) await group.stop();
     await transport.close();
@@ -79,10 +82,11 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
       Array.from({ length: plan.sizes.get(topic) ?? plan.route }, (_, p) => `${topic}/${p}`),
     );
     const topics = inputs.map((i) => i.topic);
+    const follows = config.detect.models.use.length > 0;
     const signals = [{ topic: names.signals, format: undefined }];
     const read: Record<StageName, readonly string[]> = {
       route: topics,
-      features: plan.routed ? [names.signals] : topics,
+      features: [...(plan.routed ? [names.signals] : topics), ...(follows ? [names.models] : [])],
       incidents: [names.messages],
       act: [names.decisions],
     };
@@ -141,6 +145,7 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
         tickMs: stage === told ? (config.windows.idle ?? config.windows.window) : 0,
         sessionMs: runtime.session,
         onOffsetLost: runtime.onOffsetLost,
+        decisions: new Set([names.models]),
         aside: (record) => record.headers[HEADERS.format] === SELF_FORMAT,
         onEvent: (event) => {
           logEvent(log, stage, event);
@@ -149,6 +154,9 @@ export async function startWorker({ config, clock, log: parent, onEvent, onStage
       };
       groups.set(stage, await startGroup(options));
     }
+    const features = groups.get("features");
+    if (follows && features)
+      endFollowing = followOnKafka({ config, clock, log: parent, group: features, transport, topic: names.models });
   } catch (error) {
     await stop().catch(() => {});
     throw error;

@@ -7,6 +7,8 @@ import type { GroupEvent, TaskStatus } from "../../runtime/kafka/group.ts";
 export interface Health {
   alive(): readonly string[];
   ready(): readonly string[];
+  /** What is not as it should be, but no reason for either. */
+  notes?(): readonly string[];
 }
 
 type Limits = Pick<Config, "ready" | "health">;

@@ -19,6 +19,9 @@ export function observeRoutes(app: FastifyInstance, { metrics, health }: Observe
   ] as const)
     app.get(path, async (_request, reply) => {
       const reasons = reasonsOf();
-      return reply.code(reasons.length === 0 ? 200 : 503).send({ ok: reasons.length === 0, reasons });
+      const notes = health.notes?.() ?? [];
+      return reply
+        .code(reasons.length === 0 ? 200 : 503)
+        .send({ ok: reasons.length === 0, reasons, ...(notes.length > 0 ? { notes } : {}) });
     });
 }

@@ -2,10 +2,12 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
+import type { ModelStatus } from "../../core/live-models.ts";
 import type { Incident } from "../../core/records.ts";
 import type { SelfGauge, SelfRecord } from "../../core/self.ts";
 import type { Commit, Store } from "../../core/store.ts";
 import type { GroupEvent } from "../../runtime/kafka/group.ts";
+import { modelMetrics } from "../models/model-metrics.ts";
 import { processMetrics } from "./process-metrics.ts";
 import type { Tally, TallyName } from "./tally.ts";
 
@@ -16,6 +18,7 @@ export interface Observed {
   readonly watermarkMs?: number;
   readonly tables?: { readonly entities: readonly unknown[]; readonly seriesCount: number };
   openIncidents?(): readonly Incident[];
+  readonly models?: { status(): readonly ModelStatus[] } | undefined;
 }
 
 export interface TaskLag {
@@ -67,6 +70,11 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
       },
     });
 
+  const statuses = function* (): Generator<ModelStatus> {
+    for (const { observed } of watched.values()) yield* observed.models?.status() ?? [];
+  };
+  const models = modelMetrics(registry, statuses);
+
   const counters = {
     records: counter("records_read_total", "Records taken in, by topic or other source.", "source"),
     rows: counter("rows_read_total", "Points, histograms, log lines and spans decoded, by source.", "source"),
@@ -96,7 +104,8 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
   };
 
   /** Brings counters up to what the stage says; with `count` false it only remembers where it stands. */
-  const absorb = ({ observed, seen }: Watched, count = true) => {
+  const absorb = ({ observed, seen, stage, task }: Watched, count = true) => {
+    if (observed.models) models.absorb(`${stage}/${task}`, observed.models.status());
     for (const [name, label, n] of observed.tally?.() ?? []) {
       const key = `${name} ${label}`;
       const more = n - (seen.get(key) ?? 0);
@@ -210,6 +219,8 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
 
   return {
     registry,
+    /** How the models of this process's tasks get on. */
+    models: (): ModelStatus[] => [...statuses()],
     /** Follows a stage that works as this task, instead of the one that did before. */
     watch(stage: string, task: number, observed: Observed): void {
       unwatch(`${stage}/${task}`);
@@ -280,6 +291,7 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
       ];
       for (const [stage, [n, ms]] of since.commits)
         gauges.push({ metric: "faultwright.commit_duration", stage, value: ms / n / 1000 });
+      gauges.push(...models.gauges());
       if (journalLag) gauges.push({ metric: "faultwright.lag_bytes", stage: "", value: journalLag() });
       const lags = new Map<string, number>();
       for (const { stage, lag } of tasks()) lags.set(stage, Math.max(lag, lags.get(stage) ?? 0));

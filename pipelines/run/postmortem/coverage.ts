@@ -72,6 +72,9 @@ export function covered(stage: Features) {
     get watermarkMs() {
       return stage.watermarkMs;
     },
+    models: stage.models,
+    prepare: (input: RawRecord) => stage.prepare(input),
+    prepareRestore: (chunks: ReadonlyMap<string, Uint8Array>) => stage.prepareRestore(chunks),
     join: (source: string) => stage.join(source),
     clockOf: (source: string) => stage.clockOf(source),
     process(input: RawRecord | { readonly endOf: string }, outer: Outbox) {

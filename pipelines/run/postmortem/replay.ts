@@ -9,6 +9,9 @@ import type { Store } from "../../core/store.ts";
 import { engine } from "../../runtime/embedded/engine.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { assemble } from "../assemble.ts";
+import { injectVersions } from "../models/inject.ts";
+import { registryLibrary } from "../models/library.ts";
+import { registryDir, registryStages } from "../models/registry-stages.ts";
 import { type Coverage, covered } from "./coverage.ts";
 
 export interface Progress {
@@ -42,6 +45,7 @@ export interface Replayed {
 
 /** Longest time between two commits, ms: what a kill costs. */
 const COMMIT_MS = 3000;
+const JOURNAL = "signals";
 /** A commit writes all state that has changed, most of it each time: seldom, then. */
 const COMMIT_BYTES = 256 * 1024 * 1024;
 
@@ -78,6 +82,14 @@ export async function replayRange(options: ReplayOptions): Promise<Replayed> {
       },
     });
     await run.restore();
+    const { models } = head;
+    // A journal holds the switches themselves.
+    if (models && !sources.some((s) => s.name === JOURNAL))
+      await injectVersions({
+        stages: registryStages(config, registryLibrary(registryDir(config)), () => clock.nowMs()),
+        models,
+        inject: run.inject,
+      });
     for (;;) {
       const done = await run.drain();
       await run.commit();

@@ -11,6 +11,9 @@ export interface HeadStage extends Stateful {
   join(source: string): void;
   clockOf(source: string): number;
   process(input: RawRecord | { readonly endOf: string }, out: Outbox): void;
+  /** See `Stage`. */
+  prepare?(input: RawRecord): Promise<void> | undefined;
+  prepareRestore?(chunks: ReadonlyMap<string, Uint8Array>): Promise<void>;
 }
 
 export interface NextStage extends Stateful {
@@ -75,7 +78,9 @@ export function engine(options: EngineOptions) {
       for (const [source, position] of await store.positions()) positions.set(source, position);
       for (const stage of [head, ...next]) {
         const chunks = await store.state(`${stage.name}.v${stage.version}`);
-        if (chunks.size > 0) stage.restore(chunks);
+        if (chunks.size === 0) continue;
+        if (stage === head) await head.prepareRestore?.(chunks);
+        stage.restore(chunks);
       }
       for (const s of sources) {
         const over = head.clockOf(s.name) === Number.POSITIVE_INFINITY;
@@ -84,6 +89,12 @@ export function engine(options: EngineOptions) {
       }
     },
     positionOf: (source: string) => positions.get(source),
+    /** Takes in a record that is of no source, before the next that is: a decision that no input tells. */
+    async inject(record: RawRecord): Promise<void> {
+      await head.prepare?.(record);
+      head.process(record, outboxes[0] as Outbox);
+      uncommitted = true;
+    },
     /** Reads and processes until there is nothing more now; true when all sources have ended. */
     async drain(): Promise<boolean> {
       for (;;) {
@@ -106,7 +117,10 @@ export function engine(options: EngineOptions) {
             continue;
           }
         }
-        step(queue.pop() as RawRecord);
+        const record = queue.pop() as RawRecord;
+        const preparing = head.prepare?.(record);
+        if (preparing) await preparing;
+        step(record);
         if (bytes >= commitBytes || options.commitDue()) await this.commit();
       }
     },

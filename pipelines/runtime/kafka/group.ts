@@ -14,6 +14,8 @@ export interface GroupOptions extends Omit<SeatOptions, "onEvent"> {
   /** When retention has deleted what comes next: stop, or go on with a gap. */
   readonly onOffsetLost: "fail" | "earliest";
   readonly onEvent: (event: GroupEvent) => void;
+  /** Topics of decisions, not of data: no time passes there, and a record may need something in memory first. */
+  readonly decisions?: ReadonlySet<string>;
   /** Records that break no silence: event time goes on as if they had not come. */
   readonly aside?: (record: TaskRecord) => boolean;
 }
@@ -153,6 +155,11 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       await beyond(topic, partition, position, end);
       return;
     }
+    if (options.decisions?.has(topic)) {
+      for (const record of batch.records(position ?? 0n)) await task.stage.prepare?.(record);
+      // While that went on the task may have become another's.
+      if (places.get(partition) !== place || place.seat.task !== task || task.position(topic) !== position) return;
+    }
     place.ends.set(topic, end);
     let heard = batch.length === 0;
     try {
@@ -217,6 +224,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       // Silence is what brokers have said, not what we have not heard: one that is away may have a lot to say.
       const silentTo = subscription?.heardUpToMs() ?? 0;
       for (const topic of options.tickMs > 0 ? place.topics : []) {
+        if (options.decisions?.has(topic)) continue;
         const silentMs = silentTo - (place.ticked.get(topic) ?? silentTo);
         if (silentMs < options.tickMs || (task.position(topic) ?? 0n) < (place.ends.get(topic) ?? 0n)) continue;
         task.tick(topic, silentMs);

@@ -30,6 +30,10 @@ export interface TaskStage extends Stateful {
   process(record: TaskRecord, produce: (record: Produced) => void): void;
   /** Nothing has come in this topic for `deltaMs` more: its event time goes on by as much. */
   tick?(topic: string, deltaMs: number, produce: (record: Produced) => void): void;
+  /** What has to be in memory before this record is processed; undefined: nothing. Asked of decisions alone. */
+  prepare?(record: TaskRecord): Promise<void> | undefined;
+  /** The same before these chunks are restored. */
+  prepareRestore?(chunks: ReadonlyMap<string, Uint8Array>): Promise<void>;
 }
 
 /** All that becomes durable in one transaction. */
@@ -197,7 +201,10 @@ export class Task {
         hint: "run the version that wrote it, or choose another prefix to begin anew",
       });
     const chunks = this.#assemble(changelog, where);
-    if (chunks.size > 0) this.stage.restore(chunks);
+    if (chunks.size > 0) {
+      await this.stage.prepareRestore?.(chunks);
+      this.stage.restore(chunks);
+    }
     for (const [topic, offset] of progress.from) {
       this.#positions.set(topic, BigInt(offset));
       this.#from.set(topic, BigInt(offset));
@@ -208,7 +215,10 @@ export class Task {
         this.tick(topic, until);
         continue;
       }
-      for await (const record of reread(topic, this.#positions.get(topic) ?? 0n, BigInt(until))) this.process(record);
+      for await (const record of reread(topic, this.#positions.get(topic) ?? 0n, BigInt(until))) {
+        await this.stage.prepare?.(record);
+        this.process(record);
+      }
       this.reach(topic, BigInt(until));
     }
     this.#discard = false;
