@@ -12,7 +12,7 @@ import { recordJsonSchema, recordSchemas, schemaFile } from "../../pipelines/cor
 import { stream } from "../../pipelines/run/stream.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
 import { writeSignals } from "../chaos/signals.ts";
-import { makeRegistry } from "../run/models-fixture.ts";
+import { makeRegistry } from "../run/models/fixture.ts";
 
 const DIR = join(import.meta.dirname, "../../docs/schemas");
 const TOPICS = Object.keys(recordSchemas) as Topic[];

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { ModelStatus, ModelSwitch } from "../../core/live-models.ts";
 import { componentLog } from "../observe/log.ts";
+import { GOES_ON } from "./goes-on.ts";
 import type { RegistryStages } from "./registry-stages.ts";
 
 /** The part of a features stage that is asked. */
@@ -18,7 +19,8 @@ export function fallbacks(statuses: Iterable<ModelStatus>): string[] {
       if (why.startsWith("it learns")) continue;
       const which = version === null ? model : `${model}@${version}`;
       const who = n > 0 ? `${n} ${n === 1 ? "entity" : "entities"} of ` : "";
-      out.add(`${who}${which} (${role}): ${why}${role === "live" ? "; statistics go on alone" : ""}`);
+      const alone = role === "live" && !why.includes(GOES_ON);
+      out.add(`${who}${which} (${role}): ${why}${alone ? "; statistics go on alone" : ""}`);
     }
   return [...out].sort();
 }
@@ -29,7 +31,7 @@ export function fallbackLog(parent: Logger) {
   let told = new Set<string>();
   return (statuses: Iterable<ModelStatus>) => {
     const now = new Set(fallbacks(statuses));
-    for (const line of now) if (!told.has(line)) log.warn({ fallback: line }, "a model falls back to statistics");
+    for (const line of now) if (!told.has(line)) log.warn({ fallback: line }, "a model can't score as it should");
     for (const line of told) if (!now.has(line)) log.info({ fallback: line }, "no longer so");
     told = now;
   };

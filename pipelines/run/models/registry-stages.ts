@@ -4,6 +4,7 @@ import type { Config } from "../../core/config.ts";
 import type { ModelPick, ModelSwitch } from "../../core/live-models.ts";
 import type { ModelLibrary } from "../../detect/models/library.ts";
 import { modelRegistry } from "../../learn/registry/registry.ts";
+import { GOES_ON } from "./goes-on.ts";
 
 export const registryDir = ({ detect, dataDir }: Pick<Config, "detect" | "dataDir">): string =>
   detect.models.registry ?? join(dataDir, "models");
@@ -38,7 +39,7 @@ export function registryStages(config: Pick<Config, "detect" | "dataDir">, libra
         // What runs is in memory: a file that is damaged meanwhile does it no harm.
         const kept = other ?? (running?.version === version ? running : null);
         reasons.push(
-          `${(error as Error).message}${other ? `; ${name}@${other.version} goes on` : kept ? "; it goes on from memory" : ""}`,
+          `${(error as Error).message}${other ? `; ${name}@${other.version} ${GOES_ON}` : kept ? `; it ${GOES_ON} from memory` : ""}`,
         );
         return kept;
       }

@@ -1,12 +1,12 @@
 /** A registry with trained versions for runs over generated signals. */
 import { join } from "node:path";
-import { liveModelOf } from "../../models/learned/live-model.ts";
-import type { EntityHistory } from "../../pipelines/core/history.ts";
-import { referenceBins } from "../../pipelines/learn/drift/psi.ts";
-import { modelRegistry } from "../../pipelines/learn/registry/registry.ts";
-import type { Candidate } from "../../pipelines/learn/train/candidate.ts";
-import { fitCandidate } from "../../pipelines/learn/train/fit.ts";
-import { normal } from "../models/noise.ts";
+import { liveModelOf } from "../../../models/learned/live-model.ts";
+import type { EntityHistory } from "../../../pipelines/core/history.ts";
+import { referenceBins } from "../../../pipelines/learn/drift/psi.ts";
+import { modelRegistry } from "../../../pipelines/learn/registry/registry.ts";
+import type { Candidate } from "../../../pipelines/learn/train/candidate.ts";
+import { fitCandidate } from "../../../pipelines/learn/train/fit.ts";
+import { normal } from "../../models/noise.ts";
 
 export const SERVICES = ["gateway", "orders", "payment"];
 const COLUMNS = ["cpu_utilization", "error_ratio", "latency_ms", "memory_bytes"];
