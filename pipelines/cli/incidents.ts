@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Action, Incident } from "../core/records.ts";
 import { renderReport } from "../report/report.ts";
 import { latestOf, post } from "./client.ts";
+import { incidentLogsCommand } from "./incident-logs.ts";
 
 const dataDirOption = ["--data-dir <dir>", "data directory of the pipeline", ".faultwright"] as const;
 const time = (ms: number) => new Date(ms).toISOString();
@@ -35,6 +36,7 @@ export function incidentsCommand(): Command {
       const { markdown } = await renderReport({ incident, actions, generatedMs: incident.times.detectedMs });
       process.stdout.write(markdown);
     });
+  command.addCommand(incidentLogsCommand().exitOverride());
   command
     .command("ack")
     .argument("<id>")

@@ -5,6 +5,7 @@ import type { Action, Diagnosis, EvidenceChart, Suspect } from "../core/records.
 import { escapeHtml as h } from "./escape.ts";
 import { graphSvg } from "./graph.ts";
 import { STYLES } from "./styles.ts";
+import { trailHtml } from "./trail-html.ts";
 import type { ReportView } from "./view.ts";
 
 const section = (title: string, body: string) => (body === "" ? "" : `<section><h2>${h(title)}</h2>${body}</section>`);
@@ -96,6 +97,7 @@ export function reportHtml(view: ReportView, charts: readonly string[]): string 
         : "",
     ),
     section("Error lines", d ? logs(d) : ""),
+    section("Lines and requests behind it", view.trail ? trailHtml(view.trail) : ""),
     section("Repairs", view.actions.map(repair).join("")),
     section(
       "Timeline",

@@ -63,6 +63,16 @@ export function reportMarkdown(view: ReportView): string {
     for (const l of d.logs.slice(0, 8))
       out.push(`- ${safe(l.entity)} ${l.count} times: ${safe(l.sample.slice(0, 200))}`);
   }
+  if (view.trail && view.trail.groups.length > 0) {
+    out.push("", "## Lines behind it", "");
+    for (const { entity, template, count, lines } of view.trail.groups.slice(0, 5)) {
+      out.push(`- ${safe(entity)}, ${count} lines of ${safe(template.slice(0, 200))}`);
+      for (const { line } of lines.slice(0, 1))
+        out.push(
+          `  - ${formatTime(line.timeMs)} ${safe(line.body.slice(0, 300))}${line.traceId ? ` (trace ${safe(line.traceId)})` : ""}`,
+        );
+    }
+  }
   out.push("", "## Figures", "", "| figure | value |", "|---|---|");
   for (const f of view.figures) out.push(`| ${f.name} | ${f.value} |`);
   if (d && d.missing.length > 0) out.push("", `Missing: ${d.missing.map(safe).join("; ")}`);

@@ -1,6 +1,7 @@
 /** What all forms of a report say, worked out once. */
 
 import { formatDuration } from "../core/format.ts";
+import type { LogTrail } from "../core/log-trail.ts";
 import type { Action, Incident } from "../core/records.ts";
 
 export interface ReportInput {
@@ -11,6 +12,8 @@ export interface ReportInput {
   readonly generatedMs: number;
   /** Data directory of the pipeline, for the commands that the page shows. */
   readonly dataDir?: string;
+  /** The very lines and spans, where the input could be read again. */
+  readonly trail?: LogTrail;
 }
 
 export interface Figure {

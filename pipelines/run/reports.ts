@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../core/clock.ts";
+import type { LogTrail } from "../core/log-trail.ts";
 import type { Action, DeadLetter, Incident } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
 import { renderReport } from "../report/report.ts";
@@ -24,8 +25,10 @@ export async function incidentReports(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataDir: string;
+  /** The lines and spans of an incident, where the input can be read again. */
+  readonly trail?: (incident: Incident) => Promise<LogTrail>;
 }): Promise<Reports> {
-  const { store, clock, dataDir } = options;
+  const { store, clock, dataDir, trail } = options;
   const log = componentLog(options.log, "outputs");
   const files = await reportFiles({ dir: join(dataDir, "reports") });
   const inputOf = async (incident: Incident) => ({
@@ -34,16 +37,38 @@ export async function incidentReports(options: {
     generatedMs: clock.nowMs(),
     dataDir,
   });
+  /** A page without it is better than none. */
+  const trailOf = async (incident: Incident): Promise<{ trail?: LogTrail }> => {
+    if (!trail) return {};
+    try {
+      return { trail: await trail(incident) };
+    } catch (error) {
+      log.warn({ err: error, incident: incident.id }, "lines of the incident not read");
+      return {};
+    }
+  };
+  /** One at a time, beside the stream: it waits for none of it. */
+  let trailing = Promise.resolve();
+  const addTrail = (incident: Incident, input: Awaited<ReturnType<typeof inputOf>>) => {
+    trailing = trailing.then(async () => {
+      const more = await trailOf(incident);
+      if (more.trail) await files.write([{ ...input, ...more }]).catch((error) => log.error({ err: error }, "report"));
+    });
+  };
   const write = async (outputs: readonly OutputRecord[]) => {
     const ids = new Set(outputs.filter((o) => o.topic === "incidents").map((o) => o.key));
     for (const o of outputs) if (o.topic === "actions") ids.add((JSON.parse(o.value) as Action).plan.incidentId);
     for (const key of ids) {
       const [latest] = await store.latest("incidents", { key });
-      if (latest) await files.write([await inputOf(JSON.parse(latest.value) as Incident)]);
+      if (!latest) continue;
+      const incident = JSON.parse(latest.value) as Incident;
+      const input = await inputOf(incident);
+      await files.write([input]);
+      if (trail && incident.state === "resolved") addTrail(incident, input);
     }
   };
   return {
-    render: async (incident) => renderReport(await inputOf(incident)),
+    render: async (incident) => renderReport({ ...(await inputOf(incident)), ...(await trailOf(incident)) }),
     async onCommitted(outputs) {
       for (const o of outputs) {
         if (o.topic === "incidents") {

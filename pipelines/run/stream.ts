@@ -24,10 +24,13 @@ import { selfMetrics } from "./observe/self-metrics.ts";
 import { selfRecords } from "./observe/self-records.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
+import { incidentTrail } from "./trail/incident-trail.ts";
 
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
 const TRIM_MS = 60_000;
+/** Input that a page of an incident is worth. */
+const TRAIL_BYTES = 64 * 1024 * 1024;
 
 /**
  * Starts the pipeline. @throws PipelineError when the data directory is in use, damaged or unwritable, or a source
@@ -84,7 +87,16 @@ async function start(
   metrics.watch("features", 0, stages.features);
   metrics.watch("incidents", 0, stages.incidents);
   const store = metrics.measured(options.store);
-  const reports = await incidentReports({ store, clock, log: options.log, dataDir: config.dataDir });
+  const { dataDir } = config;
+  const reports = await incidentReports({
+    store,
+    clock,
+    log: options.log,
+    dataDir,
+    ...(replay
+      ? {}
+      : { trail: (i) => incidentTrail(i, { config, dataDir, clock, log: options.log, maxBytes: TRAIL_BYTES }) }),
+  });
   let lastCommitMs = clock.nowMs();
   let lastTrimMs = lastCommitMs;
 
