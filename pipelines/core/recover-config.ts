@@ -46,6 +46,23 @@ const systemd = z.strictObject({
   start: duration.default(30_000).describe("How long it may take to become healthy."),
 });
 
+const supervisord = z
+  .strictObject({
+    kind: z.literal("supervisord").describe("A program of supervisord, over XML-RPC."),
+    program: z.string().min(1).describe("Its name, or group:name."),
+    socket: path.optional().describe("Of unix_http_server; or else host and port of inet_http_server."),
+    host: z.string().min(1).default("127.0.0.1"),
+    port: z.number().int().min(1).max(65535).optional(),
+    user: z
+      .string()
+      .regex(/^[^:]*$/, "no colon")
+      .optional(),
+    passwordEnv: envName.optional(),
+    health: healthCheck.optional(),
+    start: duration.default(30_000).describe("How long it may take to become healthy."),
+  })
+  .refine((t) => (t.socket === undefined) !== (t.port === undefined), "give `socket` or `port`, one of them");
+
 const child = z.strictObject({
   kind: z.literal("child").describe("A process that we start ourselves (Linux)."),
   command: argv,
@@ -123,17 +140,39 @@ const postgresReplica = z.strictObject({
   fence: argv.optional().describe("Makes sure that the primary stays off; must exit with 0."),
 });
 
-const qemu = z.strictObject({
-  kind: z.literal("qemu").describe("A virtual machine, over its QMP socket."),
-  socket: path,
-  disk: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_.-]*$/)
-    .describe("Node name of the qcow2 disk that keeps snapshots."),
+const machine = {
   console: path.optional().describe("File of the serial console, where the guest's heartbeat shows."),
   heartbeat: z.string().min(1).default("heartbeat").describe("Text in a line of the console that shows life."),
   silent: duration.default(15_000).describe("No heartbeat for this long: the guest hangs."),
   keep: z.number().int().positive().default(4).describe("Checkpoints that are kept."),
+  checkpoint: duration.optional().describe("Take one this often, while it is healthy."),
+  start: duration.default(60_000).describe("How long a start from the definition may take until it is healthy."),
+};
+
+const qemu = z.strictObject({
+  kind: z.literal("qemu").describe("A virtual machine, over its QMP socket."),
+  socket: path,
+  create: argv.optional().describe("Its definition: starts the machine (-daemonize) when it is gone."),
+  disk: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_.-]*$/)
+    .describe("Node name of the qcow2 disk that keeps snapshots."),
+  ...machine,
+});
+
+const libvirt = z.strictObject({
+  kind: z.literal("libvirt").describe("A virtual machine that libvirt runs, through virsh."),
+  uri: z
+    .string()
+    .regex(/^[a-z][a-z0-9+]*:\/\/[^\s\0]*$/, "a connection address of libvirt")
+    .default("qemu:///system"),
+  domain: z
+    .string()
+    .min(1)
+    .refine((n) => !/[\0\n/]/.test(n), "the name of a domain"),
+  definition: path.optional().describe("Its XML: what it is made from when it is gone."),
+  virsh: path.default("/usr/bin/virsh"),
+  ...machine,
 });
 
 const reportedLoss = {
@@ -166,12 +205,14 @@ const webhook = z.strictObject({
 export const targetUse = z.discriminatedUnion("kind", [
   supervisor,
   systemd,
+  supervisord,
   child,
   files,
   release,
   postgres,
   postgresReplica,
   qemu,
+  libvirt,
   command,
   webhook,
 ]);

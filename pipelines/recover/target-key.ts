@@ -13,6 +13,8 @@ export function targetKey(
       return JSON.stringify([use.kind, supervisorUrl, name]);
     case "systemd":
       return JSON.stringify([use.kind, use.scope, use.unit]);
+    case "supervisord":
+      return JSON.stringify([use.kind, use.socket ?? [use.host, use.port], use.program]);
     case "child":
       return JSON.stringify([use.kind, name, use.command]);
     case "files":
@@ -24,6 +26,8 @@ export function targetKey(
       return JSON.stringify([use.kind, use.host, use.port]);
     case "qemu":
       return JSON.stringify([use.kind, use.socket]);
+    case "libvirt":
+      return JSON.stringify([use.kind, use.uri, use.domain]);
     case "command":
     case "webhook":
       return JSON.stringify([use.kind, name]);

@@ -2,7 +2,7 @@
  * A real QEMU machine (TCG) whose guest is a boot sector of our own: it counts, and writes `heartbeat NNNNN` to its serial
  * port at each tick of the BIOS clock. `h` on the port makes it hang, `p` makes it tell QEMU of a panic.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -33,47 +33,77 @@ const CODE = [
   ...[0xfa, 0xeb, 0xfe], // 50: cli; jmp $
 ];
 
-export async function startMachine() {
-  const dir = mkdtempSync(join(tmpdir(), "fw-vm-"));
-  const at = (name: string) => join(dir, name);
+/** Writes the guest's disk. */
+export function writeDisk(path: string): void {
   const sector = Buffer.alloc(1 << 20);
   sector.set(CODE);
   sector.write(TEXT, 0x100, "latin1");
   sector.set([0x55, 0xaa], 510);
-  writeFileSync(at("raw"), sector);
-  execFileSync("qemu-img", ["convert", "-O", "qcow2", at("raw"), at("disk.qcow2")]);
-  const machine = spawn(
-    "qemu-system-x86_64",
-    [
-      ...["-accel", "tcg", "-m", "8", "-display", "none", "-nodefaults", "-no-user-config", "-device", "pvpanic"],
-      ...["-blockdev", `driver=qcow2,node-name=disk0,file.driver=file,file.filename=${at("disk.qcow2")}`],
-      ...["-device", "ide-hd,drive=disk0", "-action", "panic=pause"],
-      ...["-chardev", `socket,id=s,path=${at("serial")},server=on,wait=off,logfile=${at("console")}`],
-      ...["-serial", "chardev:s", "-qmp", `unix:${at("qmp")},server=on,wait=off`],
-    ],
-    { stdio: ["ignore", "ignore", "inherit"] },
+  writeFileSync(`${path}.raw`, sector);
+  execFileSync("qemu-img", ["convert", "-O", "qcow2", `${path}.raw`, path]);
+  rmSync(`${path}.raw`);
+}
+
+/** The counter at each heartbeat that the console shows. */
+export const beatsIn = (console: string): number[] =>
+  [...(existsSync(console) ? readFileSync(console, "latin1") : "").matchAll(/heartbeat (\d{5})\r/g)].map((m) =>
+    Number(m[1]),
   );
+
+/** Says a key to the guest over its serial port's socket. */
+export async function sendKey(path: string, key: string): Promise<void> {
+  const socket = connect({ path });
+  await once(socket, "connect");
+  socket.end(key);
+  await once(socket, "close");
+}
+
+/** Starts it; with `daemon` by its definition, as the target's `create` would. */
+export async function startMachine() {
+  const dir = mkdtempSync(join(tmpdir(), "fw-vm-"));
+  const at = (name: string) => join(dir, name);
+  writeDisk(at("disk.qcow2"));
+  const definition = [
+    ...["qemu-system-x86_64"],
+    ...["-accel", "tcg", "-m", "8", "-display", "none", "-nodefaults", "-no-user-config", "-device", "pvpanic"],
+    ...["-blockdev", `driver=qcow2,node-name=disk0,file.driver=file,file.filename=${at("disk.qcow2")}`],
+    ...["-device", "ide-hd,drive=disk0", "-action", "panic=pause"],
+    ...["-chardev", `socket,id=s,path=${at("serial")},server=on,wait=off,logfile=${at("console")}`],
+    ...["-serial", "chardev:s", "-qmp", `unix:${at("qmp")},server=on,wait=off`],
+    ...["-pidfile", at("pid"), "-daemonize"],
+  ];
+  execFileSync(definition[0] as string, definition.slice(1), { stdio: ["ignore", "ignore", "inherit"] });
   const target = recoveryTarget.parse({
     name: "vm",
-    use: { kind: "qemu", socket: at("qmp"), disk: "disk0", console: at("console"), silent: "800ms", keep: 2 },
+    use: {
+      kind: "qemu",
+      socket: at("qmp"),
+      disk: "disk0",
+      console: at("console"),
+      silent: "800ms",
+      keep: 2,
+      create: definition,
+    },
   }).use as UseOf<"qemu">;
-  const beats = () =>
-    [...(existsSync(at("console")) ? readFileSync(at("console"), "latin1") : "").matchAll(/heartbeat (\d{5})\r/g)].map(
-      (m) => Number(m[1]),
-    );
+  const beats = () => beatsIn(at("console"));
+  const pid = () => Number(readFileSync(at("pid"), "utf8"));
   for (let i = 0; i < 200 && beats().length < 3; i++) await new Promise((go) => setTimeout(go, 50));
   return {
     ...{ dir, target, beats },
-    async send(key: string) {
-      const socket = connect({ path: at("serial") });
-      await once(socket, "connect");
-      socket.end(key);
-      await once(socket, "close");
+    send: (key: string) => sendKey(at("serial"), key),
+    /** As a crash of QEMU: nothing is left but its files. */
+    async die() {
+      const gone = pid();
+      process.kill(gone, "SIGKILL");
+      for (let i = 0; i < 200 && existsSync(`/proc/${gone}`); i++) await new Promise((go) => setTimeout(go, 20));
     },
-    async stop() {
-      machine.kill("SIGKILL");
-      if (machine.exitCode === null && machine.signalCode === null) await once(machine, "exit");
-      rmSync(dir, { recursive: true });
+    stop() {
+      try {
+        process.kill(pid(), "SIGKILL");
+      } catch {
+        // gone already
+      }
+      rmSync(dir, { recursive: true, maxRetries: 5 });
     },
   };
 }

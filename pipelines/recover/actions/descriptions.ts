@@ -25,6 +25,21 @@ const machine = (effect: string, expectedLoss: string, risk: Words["risk"]): Wor
   risk,
 });
 
+const machines = {
+  "vm-reset": (target: string) =>
+    machine(`resets ${target} as its button would`, "state held only in its memory", "medium"),
+  "vm-revert": (target: string): Words => ({
+    ...machine(`reverts ${target} to its newest checkpoint from before the fault`, "all it did since then", "high"),
+    reversible: true,
+  }),
+  "vm-resume": (target: string): Words => ({
+    ...machine(`lets the paused ${target} run on`, "nothing", "low"),
+    reversible: true,
+  }),
+  "vm-start": (target: string) =>
+    machine(`makes ${target} from its definition and starts it`, "what only the lost machine's memory held", "medium"),
+};
+
 /** What the built-in kinds do to a target, by what the target is. */
 const descriptions: Readonly<Record<string, Readonly<Record<string, (target: string) => Words>>>> = {
   supervisor: {
@@ -42,6 +57,7 @@ const descriptions: Readonly<Record<string, Readonly<Record<string, (target: str
     }),
   },
   systemd: { restart, stop },
+  supervisord: { restart, stop },
   child: { restart, stop },
   files: {
     "restore-files": (target) => ({
@@ -86,12 +102,8 @@ const descriptions: Readonly<Record<string, Readonly<Record<string, (target: str
       risk: "high",
     }),
   },
-  qemu: {
-    "vm-reset": (target) => machine(`resets ${target} as its button would`, "state held only in its memory", "medium"),
-    "vm-revert": (target) =>
-      machine(`reverts ${target} to its newest checkpoint from before the fault`, "all it did since then", "high"),
-    "vm-resume": (target) => machine(`lets the paused ${target} run on`, "nothing", "low"),
-  },
+  qemu: machines,
+  libvirt: machines,
 };
 
 /** Description of a built-in kind of action for a target of a built-in kind; `undefined` where there is none. Pure. */

@@ -3,12 +3,14 @@ import type { ActionAdapter, ActionFamily } from "./action.ts";
 import { child } from "./child.ts";
 import { command } from "./command.ts";
 import { files } from "./files.ts";
+import { libvirt } from "./libvirt.ts";
 import { postgres } from "./postgres.ts";
 import { postgresReplica } from "./postgres-replica.ts";
 import { qemu } from "./qemu.ts";
 import { release } from "./release.ts";
 import { supervisedProcess } from "./supervised-process.ts";
 import type { SupervisorOptions } from "./supervisor-client.ts";
+import { supervisord } from "./supervisord.ts";
 import { systemd } from "./systemd.ts";
 import { webhook } from "./webhook.ts";
 
@@ -16,12 +18,14 @@ import { webhook } from "./webhook.ts";
 export const actionAdapters = {
   supervisedProcess,
   systemd,
+  supervisord,
   child,
   files,
   release,
   postgres,
   postgresReplica,
   qemu,
+  libvirt,
   command,
   webhook,
 } satisfies Record<string, (options: never) => Readonly<Record<string, ActionAdapter>>>;
@@ -42,12 +46,14 @@ const families: {
   supervisor: (targets, supervisor) =>
     supervisor ? { ...supervisedProcess({ ...supervisor, services: Object.keys(targets) }) } : {},
   systemd: (targets) => systemd({ targets }),
+  supervisord: (targets) => supervisord({ targets }),
   child: (targets) => child({ targets }),
   files: (targets) => files({ targets }),
   release: (targets) => release({ targets }),
   postgres: (targets) => postgres({ targets }),
   "postgres-replica": (targets) => postgresReplica({ targets }),
   qemu: (targets) => qemu({ targets }),
+  libvirt: (targets) => libvirt({ targets }),
   command: (targets) => command({ targets }),
   webhook: (targets) => webhook({ targets }),
 };

@@ -63,6 +63,21 @@ describeReal("a real virtual machine", hasQemu, () => {
     const { result } = await carryOut(act("vm-resume"));
     expect(result).toMatchObject({ ok: true });
   });
+  it("whose process is dead is made anew from its definition, also by the actor after a killed one", async () => {
+    await vm.die();
+    expect(await probe()).toMatchObject({ healthy: false, release: "absent" });
+    const reset = await adapter("vm-reset").dryRun("vm", await probe(), { onsetMs: null });
+    expect(reset).toMatchObject({ ok: false });
+    const { result } = await carryOut(act("vm-start"));
+    expect(result).toMatchObject({ ok: true });
+    const there = await adapter("vm-start").dryRun("vm", await probe(), { onsetMs: null });
+    expect(there).toMatchObject({ ok: false, detail: expect.stringContaining("it is there") });
+    await vm.die();
+    const plan = act("vm-start");
+    expect(await dieAt({ ...plan, dieAt: "start" })).toBe("SIGKILL");
+    expect((await afterwards(plan)).result).toMatchObject({ ok: true });
+    expect(await probe()).toMatchObject({ healthy: true });
+  });
   it.each(["snapshot", "revert"])("kill -9 at %s: not repeated, and the machine answers", async (step) => {
     const plan = act("vm-revert", Date.now());
     await vm.send("h");
