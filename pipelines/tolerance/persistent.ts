@@ -1,4 +1,5 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { orAborted } from "./or-aborted.ts";
 
 export interface PersistentOptions {
   /** Waits: decorrelated jitter between these, ms. */
@@ -20,5 +21,8 @@ export function persistent({ firstMs = 250, longestMs = 30_000, when, onFailure 
     if ("error" in reason) onFailure?.(reason.error);
   });
   return <T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> =>
-    policy.execute((context) => work(context.signal), signal);
+    orAborted(
+      policy.execute((context) => work(context.signal), signal),
+      signal,
+    );
 }

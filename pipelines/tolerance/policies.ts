@@ -16,6 +16,7 @@ import {
   wrap,
 } from "cockatiel";
 import { type ErrorCode, PipelineError } from "../core/errors.ts";
+import { orAborted } from "./or-aborted.ts";
 
 export interface PolicySettings {
   /** What it is for, one sentence. */
@@ -179,7 +180,7 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
         backoff: new ExponentialBackoff({ initialDelay: FIRST_WAIT_MS, maxDelay: LONGEST_WAIT_MS }),
       });
       try {
-        return await wrap(gate, ...(retries > 0 ? [again] : []), circuit).execute(oneTry, signal);
+        return await orAborted(wrap(gate, ...(retries > 0 ? [again] : []), circuit).execute(oneTry, signal), signal);
       } catch (error) {
         if (error instanceof BrokenCircuitError) throw gaveUp("not called: it has failed too often in a row", error);
         if (error instanceof BulkheadRejectedError) throw gaveUp("not called: too many calls wait for it", error);
