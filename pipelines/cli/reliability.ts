@@ -4,7 +4,7 @@ import { systemClock } from "../core/clock.ts";
 import type { Action, Incident } from "../core/records.ts";
 import { reliabilityReport } from "../measure/reliability/report.ts";
 import { reliabilityHtml, reliabilityMarkdown, reliabilityTable } from "../report/reliability.ts";
-import { fileLoads, fileOutages, storedOutages } from "../run/reliability.ts";
+import { fileLoads, fileOutages, fileReplicas, storedOutages } from "../run/reliability.ts";
 import { everyOf } from "./client.ts";
 import { moment } from "./moment.ts";
 
@@ -28,6 +28,7 @@ interface Options {
   readonly units: number;
   readonly changes?: number;
   readonly loads?: string;
+  readonly replicas?: string;
   readonly service?: string;
   readonly severity?: string;
   readonly json?: boolean;
@@ -46,6 +47,7 @@ export function reliabilityCommand(): Command {
     .option("--units <n>", "systems watched together", whole(1), 1)
     .option("--changes <n>", "deploys and changes of configuration made in the window", whole(0))
     .option("--loads <file>", "load of each instance: name,load lines")
+    .option("--replicas <file>", "CSV of looks at replicas: lag_s or lag_ms, reads and stale_reads")
     .option("--service <name>", "of this service alone")
     .option("--severity <list>", "of these severities alone: critical,major")
     .option("--json", "print as JSON")
@@ -79,6 +81,7 @@ export function reliabilityCommand(): Command {
         units: options.units,
         changes: options.changes,
         loads: options.loads === undefined ? [] : await fileLoads(options.loads),
+        replicas: options.replicas === undefined ? [] : await fileReplicas(options.replicas),
       });
       const notes = isGuessed ? ["no end of observation was given: the last time in the input ends the window"] : [];
       const full = { ...report, warnings: [...read.warnings, ...report.warnings, ...notes] };

@@ -5,6 +5,7 @@ import type { Action, Incident } from "../core/records.ts";
 import type { OutageRecord } from "../core/reliability.ts";
 import { fromIncident } from "../measure/reliability/from-incident.ts";
 import { type OutagesRead, readOutages } from "../measure/reliability/read-outages.ts";
+import { type ReplicaSample, readReplicas } from "../measure/reliability/replicas.ts";
 import { readText } from "./read-text.ts";
 
 /** Outages of incidents as they come, a page at a time, with the repairs that belong to each: charts and logs are let go. */
@@ -38,6 +39,10 @@ export async function fileOutages(paths: readonly string[]): Promise<OutagesRead
   }
   return { outages: [...outages.values()], skipped, warnings };
 }
+
+/** @throws PipelineError INPUT_INVALID */
+export const fileReplicas = async (path: string): Promise<ReplicaSample[]> =>
+  readReplicas(await readText(path, { code: "INPUT_INVALID" }), path);
 
 /** `name,load` lines, with or without a header, or loads alone. @throws PipelineError INPUT_INVALID */
 export async function fileLoads(path: string): Promise<number[]> {

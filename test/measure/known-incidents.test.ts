@@ -1,24 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { OutageRecord } from "../../pipelines/core/reliability.ts";
 import { compareKnown } from "../../pipelines/measure/known-incidents.ts";
+import { outageWith } from "./outage.ts";
 
 const MIN = 60_000;
-const known = (id: string, start: number, end: number | null, service = "a"): OutageRecord => ({
-  id,
-  service,
-  severity: "",
-  mode: "",
-  startMs: start * MIN,
-  detectedMs: null,
-  acknowledgedMs: null,
-  mitigatedMs: null,
-  resolvedMs: end === null ? null : end * MIN,
-  byChange: null,
-  repairs: null,
-  writes: null,
-  injected: null,
-});
+const known = (id: string, start: number, end: number | null, service = "a") =>
+  outageWith({ id, service, startMs: start * MIN, resolvedMs: end === null ? null : end * MIN });
 const found = (id: string, start: number, detected: number, end: number | null, ...suspects: string[]) => ({
   id,
   startMs: start * MIN,
@@ -30,58 +17,18 @@ const found = (id: string, start: number, detected: number, end: number | null, 
 const options = { toleranceMs: 2 * MIN, lateMs: 5 * MIN };
 
 describe("comparison with what is known", () => {
-  it.each([
-    {
-      name: "an incident during it finds it",
-      f: [found("I", 10, 12, 20, "a")],
-      k: [known("K", 10, 20)],
-      outcome: "found",
-      verdict: "true",
-    },
-    {
-      name: "one detected long after the start is late",
-      f: [found("I", 10, 18, 20, "a")],
-      k: [known("K", 10, 20)],
-      outcome: "late",
-      verdict: "true",
-    },
-    {
-      name: "one an hour later is false",
-      f: [found("I", 80, 81, 90, "a")],
-      k: [known("K", 10, 20)],
-      outcome: "missed",
-      verdict: "false",
-    },
-    {
-      name: "one opened long before can't be about it",
-      f: [found("I", 0, 1, 60, "a")],
-      k: [known("K", 30, 40)],
-      outcome: "missed",
-      verdict: "false",
-    },
-    {
-      name: "the known times may be off by the tolerance",
-      f: [found("I", 8, 9, 10, "a")],
-      k: [known("K", 10.5, 20)],
-      outcome: "found",
-      verdict: "true",
-    },
-    {
-      name: "an end that nobody noted is assumed",
-      f: [found("I", 30, 31, 35, "a")],
-      k: [known("K", 10, null)],
-      outcome: "late",
-      verdict: "true",
-    },
-    {
-      name: "one that is not over counts",
-      f: [found("I", 10, 12, null, "a")],
-      k: [known("K", 10, 20)],
-      outcome: "found",
-      verdict: "true",
-    },
-  ])("$name", ({ f, k, outcome, verdict }) => {
-    const { comparison, verdicts } = compareKnown(f, k, options);
+  it.each<
+    [name: string, f: [number, number, number | null], k: [number, number | null], outcome: string, verdict: string]
+  >([
+    ["an incident during it finds it", [10, 12, 20], [10, 20], "found", "true"],
+    ["one detected long after the start is late", [10, 18, 20], [10, 20], "late", "true"],
+    ["one an hour later is false", [80, 81, 90], [10, 20], "missed", "false"],
+    ["one opened long before can't be about it", [0, 1, 60], [30, 40], "missed", "false"],
+    ["the known times may be off by the tolerance", [8, 9, 10], [10.5, 20], "found", "true"],
+    ["an end that nobody noted is assumed", [30, 31, 35], [10, null], "late", "true"],
+    ["one that is not over counts", [10, 12, null], [10, 20], "found", "true"],
+  ])("%s", (_, f, k, outcome, verdict) => {
+    const { comparison, verdicts } = compareKnown([found("I", ...f, "a")], [known("K", ...k)], options);
     expect(comparison.list[0]?.outcome).toBe(outcome);
     expect(verdicts.get("I")?.verdict).toBe(verdict);
   });

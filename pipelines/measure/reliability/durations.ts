@@ -4,50 +4,40 @@ import type { DurationFigure, OutageRecord } from "../../core/reliability.ts";
 
 const HOUR = 3_600_000;
 
-interface Kind {
-  readonly key: string;
-  readonly name: string;
-  readonly from: (o: OutageRecord) => number | null;
-  readonly to: (o: OutageRecord) => number | null;
-  readonly definition: string;
-}
+type Moment = "startMs" | "detectedMs" | "acknowledgedMs" | "mitigatedMs" | "resolvedMs";
+type Kind = readonly [key: string, name: string, from: Moment, to: Moment, definition: string];
 
 const KINDS: readonly Kind[] = [
-  {
-    key: "mttd",
-    name: "Time to detect (MTTD)",
-    from: (o) => o.startMs,
-    to: (o) => o.detectedMs,
-    definition: "From the start of the fault to its detection.",
-  },
-  {
-    key: "mtta",
-    name: "Time to acknowledge (MTTA)",
-    from: (o) => o.detectedMs,
-    to: (o) => o.acknowledgedMs,
-    definition: "From detection to the first acknowledgement by a person.",
-  },
-  {
-    key: "mttm",
-    name: "Time to mitigate (MTTR, R = mitigate)",
-    from: (o) => o.detectedMs,
-    to: (o) => o.mitigatedMs,
-    definition: "From detection to the end of the action that took the effect away.",
-  },
-  {
-    key: "mttr",
-    name: "Time to repair (MTTR, R = repair)",
-    from: (o) => o.detectedMs,
-    to: (o) => o.resolvedMs,
-    definition: "From detection to resolution.",
-  },
-  {
-    key: "mttrecover",
-    name: "Time to recover (MTTR, R = recover)",
-    from: (o) => o.startMs,
-    to: (o) => o.resolvedMs,
-    definition: "From the start of the fault to resolution: what users feel.",
-  },
+  ["mttd", "Time to detect (MTTD)", "startMs", "detectedMs", "From the start of the fault to its detection."],
+  [
+    "mtta",
+    "Time to acknowledge (MTTA)",
+    "detectedMs",
+    "acknowledgedMs",
+    "From detection to the first acknowledgement by a person.",
+  ],
+  [
+    "mttm",
+    "Time to mitigate (MTTR, R = mitigate)",
+    "detectedMs",
+    "mitigatedMs",
+    "From detection to the end of the action that took the effect away.",
+  ],
+  ["mttr", "Time to repair (MTTR, R = repair)", "detectedMs", "resolvedMs", "From detection to resolution."],
+  [
+    "mttrecover",
+    "Time to recover (MTTR, R = recover)",
+    "startMs",
+    "resolvedMs",
+    "From the start of the fault to resolution: what users feel.",
+  ],
+];
+const AFTER_CHANGE: Kind = [
+  "changeRecovery",
+  "Failed deployment recovery time",
+  "startMs",
+  "resolvedMs",
+  "Of outages that a change caused: from the start of the fault to resolution (DORA).",
 ];
 
 const SOURCE =
@@ -58,18 +48,23 @@ const SOURCE =
  * never left out. One that was resolved without ever being acknowledged or mitigated says nothing about that time.
  */
 export function durationFigures(outages: readonly OutageRecord[], toMs: number): DurationFigure[] {
-  return KINDS.map(({ key, name, from, to, definition }) => {
+  const figure = ([key, name, from, to, definition]: Kind, of: readonly OutageRecord[]): DurationFigure => {
     const durations: Duration[] = [];
-    for (const o of outages) {
-      const start = from(o);
+    for (const o of of) {
+      const start = o[from];
       if (start === null || start > toMs) continue;
-      const end = to(o);
+      const end = o[to];
       if (end !== null && end <= toMs) durations.push({ time: Math.max(0, end - start) / HOUR, ended: true });
       else if (o.resolvedMs === null || o.resolvedMs > toMs)
         durations.push({ time: (toMs - start) / HOUR, ended: false });
     }
     return { key, name, unit: "h", ...summary(durations), definition, source: SOURCE };
-  });
+  };
+  const byChange = outages.filter((o) => o.byChange === true);
+  return [
+    ...KINDS.map((kind) => figure(kind, outages)),
+    ...(byChange.length > 0 ? [figure(AFTER_CHANGE, byChange)] : []),
+  ];
 }
 
 export function summary(durations: readonly Duration[]) {

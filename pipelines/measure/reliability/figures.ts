@@ -1,6 +1,7 @@
 /** Rates and shares, each with its definition and where that comes from. */
 import { type Interval, poissonInterval, wilsonInterval } from "../../../models/survival/intervals.ts";
 import type { OutageRecord, ReliabilityFigure } from "../../core/reliability.ts";
+import { type ReplicaSample, replicaFigures } from "./replicas.ts";
 
 type Text = Pick<ReliabilityFigure, "key" | "name" | "definition" | "source">;
 
@@ -13,6 +14,7 @@ export interface FigureInput {
   readonly units: number;
   /** Changes made in the window; undefined: nobody counted. */
   readonly changes: number | undefined;
+  readonly replicas: readonly ReplicaSample[];
   /** Load of each instance, any unit. */
   readonly loads: readonly number[];
 }
@@ -39,7 +41,7 @@ function share(text: Text, hits: number, of: number, note: string): ReliabilityF
 }
 
 export function reliabilityFigures(input: FigureInput): ReliabilityFigure[] {
-  const { outages, observedHours, downHours, units, changes, loads } = input;
+  const { outages, observedHours, downHours, units, changes, loads, replicas } = input;
   const n = outages.length;
   const exposure = observedHours * units;
   const count = poissonInterval(n);
@@ -196,6 +198,26 @@ export function reliabilityFigures(input: FigureInput): ReliabilityFigure[] {
       : share(changeFailure, Math.min(byChange, changes), changes, "no change was made"),
   );
 
+  const often: Text = {
+    key: "deploymentFrequency",
+    name: "Deployment frequency",
+    definition: "Changes made in the window, divided by its length; exact Poisson interval.",
+    source: "Forsgren, Humble & Kim 2018, Accelerate (DORA); Garwood 1936",
+  };
+  const deploys = poissonInterval(changes ?? 0);
+  add(
+    changes === undefined || !(observedHours > 0)
+      ? unknown(often, "/h", changes === undefined ? "nobody said how many changes were made: --changes" : nothing)
+      : {
+          ...often,
+          value: changes / observedHours,
+          unit: "/h",
+          interval: { low: deploys.low / observedHours, high: deploys.high / observedHours, level: deploys.level },
+          count: changes,
+          note: `${changes} changes`,
+        },
+  );
+
   const imbalance: Text = {
     key: "loadImbalance",
     name: "Load imbalance",
@@ -215,5 +237,6 @@ export function reliabilityFigures(input: FigureInput): ReliabilityFigure[] {
           note: "",
         },
   );
+  figures.push(...replicaFigures(replicas));
   return figures;
 }

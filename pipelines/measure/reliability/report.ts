@@ -9,6 +9,7 @@ import { downSpans, lengthMs } from "./downtime.ts";
 import { durationFigures } from "./durations.ts";
 import { reliabilityFigures } from "./figures.ts";
 import { forecastNext } from "./forecast.ts";
+import type { ReplicaSample } from "./replicas.ts";
 
 const HOUR = 3_600_000;
 /** Windows of the burn rate. @see Google SRE Workbook, "Alerting on SLOs" */
@@ -25,6 +26,7 @@ export interface ReliabilityOptions {
   readonly units?: number;
   readonly changes?: number;
   readonly loads?: readonly number[];
+  readonly replicas?: readonly ReplicaSample[];
 }
 
 /**
@@ -34,7 +36,7 @@ export interface ReliabilityOptions {
  */
 export function reliabilityReport(
   all: readonly OutageRecord[],
-  { fromMs, toMs, objective = 0.999, units = 1, changes, loads = [] }: ReliabilityOptions,
+  { fromMs, toMs, objective = 0.999, units = 1, changes, loads = [], replicas = [] }: ReliabilityOptions,
 ): ReliabilityReport {
   const sorted = all.filter((o) => o.startMs <= toMs).sort((a, b) => a.startMs - b.startMs || (a.id < b.id ? -1 : 1));
   const warnings: string[] = [];
@@ -78,7 +80,7 @@ export function reliabilityReport(
     units,
     incidents: known.length,
     open: known.filter((o) => o.resolvedMs === null || o.resolvedMs > toMs).length,
-    figures: reliabilityFigures({ outages: within, observedHours, downHours, units, changes, loads }),
+    figures: reliabilityFigures({ outages: within, observedHours, downHours, units, changes, loads, replicas }),
     durations: durationFigures(known, toMs),
     errorBudget: {
       objective,

@@ -4,26 +4,17 @@ import type { OutageRecord } from "../../../pipelines/core/reliability.ts";
 import { downSpans, lengthMs } from "../../../pipelines/measure/reliability/downtime.ts";
 import { durationFigures } from "../../../pipelines/measure/reliability/durations.ts";
 import { forecastNext } from "../../../pipelines/measure/reliability/forecast.ts";
+import { readReplicas } from "../../../pipelines/measure/reliability/replicas.ts";
 import { reliabilityReport } from "../../../pipelines/measure/reliability/report.ts";
 import { reliabilityHtml, reliabilityMarkdown, reliabilityTable } from "../../../pipelines/report/reliability.ts";
+import { outageWith } from "../outage.ts";
 
 const H = 3_600_000;
-const outage = (startH: number, endH: number | null, more: Partial<OutageRecord> = {}): OutageRecord => ({
-  id: `o${startH}`,
-  service: "cart",
-  severity: "major",
-  mode: "",
-  startMs: startH * H,
-  detectedMs: startH * H,
-  acknowledgedMs: null,
-  mitigatedMs: null,
-  resolvedMs: endH === null ? null : endH * H,
-  byChange: null,
-  repairs: null,
-  writes: null,
-  injected: null,
-  ...more,
-});
+const outage = (startH: number, endH: number | null, more: Partial<OutageRecord> = {}): OutageRecord => {
+  const [startMs, resolvedMs] = [startH * H, endH === null ? null : endH * H];
+  const usual = { service: "cart", severity: "major", detectedMs: startMs };
+  return outageWith({ id: `o${startH}`, startMs, resolvedMs, ...usual, ...more });
+};
 const figure = (r: ReturnType<typeof reliabilityReport>, key: string) => r.figures.find((f) => f.key === key)!;
 
 describe("downtime", () => {
@@ -196,5 +187,37 @@ describe("the forecast", () => {
     }
     expect(inside / all).toBeGreaterThan(0.7);
     expect(inside / all).toBeLessThan(0.9);
+  });
+});
+
+describe("replicas and changes", () => {
+  const report = (replicas: ReturnType<typeof readReplicas>, changes?: number) =>
+    reliabilityReport([outage(1, 3, { byChange: true }), outage(5, null, { byChange: true })], {
+      ...{ fromMs: 0, toMs: 10 * H, replicas, changes },
+    });
+
+  it("lag and stale reads come from whatever columns there are, over BOM, CRLF, other columns and gaps", () => {
+    const text = "\u{feff}time,Replica,Lag MS,reads,stale_reads\r\n1,a,500,100,2\r\n2,b,,50,1\r\n3,a,1500,,\r\n";
+    const r = report(readReplicas(text, "f.csv"));
+    expect(figure(r, "replicaLag")).toMatchObject({ value: 1.5 / 3600, count: 2 });
+    expect(figure(r, "staleReads")).toMatchObject({ value: 0.02, count: 150, note: "3 of 150" });
+    expect(figure(report(readReplicas("lag_s\n0.25\n", "f.csv")), "staleReads").value).toBeNull();
+  });
+
+  it.each([
+    ["no column of ours", "a,b\n1,2\n", "f.csv:1"],
+    ["what is no number", "lag_s\n1\nfast\n", "f.csv:3"],
+    ["a negative lag", "lag_s\n-1\n", "f.csv:2"],
+    ["more stale reads than reads", "reads,stale\n5,6\n", "f.csv:2"],
+    ["nothing", "", "f.csv:1"],
+  ])("refuses %s with its line", (_, text, where) => {
+    expect(() => readReplicas(text, "f.csv")).toThrow(`INPUT_INVALID at ${where}`);
+  });
+
+  it("the change figures: frequency with its interval, and recovery with what is not over censored", () => {
+    const r = report([], 20);
+    expect(figure(r, "deploymentFrequency")).toMatchObject({ value: 2, count: 20 });
+    expect(r.durations.find((d) => d.key === "changeRecovery")).toMatchObject({ ended: 1, open: 1, median: 2 });
+    expect(figure(report([]), "deploymentFrequency").value).toBeNull();
   });
 });
