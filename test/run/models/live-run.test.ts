@@ -89,7 +89,11 @@ async function start() {
     if (endpoint?.pid === child.pid && log.includes('"reading"')) url = endpoint?.url;
     await sleep(20);
   }
-  return { url, log: () => log, end: (signal: "SIGTERM" | "SIGKILL") => (child.kill(signal), ended) };
+  const end = (signal: "SIGTERM" | "SIGKILL") => {
+    child.kill(signal);
+    return ended;
+  };
+  return { url, log: () => log, end };
 }
 async function feed({ url }: Running, seconds: number, slow = false) {
   for (let left = seconds; left > 0; left -= 10) {

@@ -45,10 +45,7 @@ export async function xmlRpc(
 const ENTITIES: Readonly<Record<string, string>> = { "<": "&lt;", ">": "&gt;", "&": "&amp;" };
 /** What XML 1.0 cannot hold at all is left out: a name with it fits nothing. */
 const escaped = (text: string) =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  text
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "")
-    .replace(/[<>&]/g, (c) => ENTITIES[c] as string);
+  text.replace(/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/gu, "").replace(/[<>&]/g, (c) => ENTITIES[c] as string);
 const valueText = (value: string | number | boolean) =>
   typeof value === "boolean"
     ? `<boolean>${value ? 1 : 0}</boolean>`
