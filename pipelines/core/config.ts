@@ -166,6 +166,18 @@ const shape = z.strictObject({
       quiet: duration.default(60_000).describe("All anomalies closed for this long resolves an incident."),
       reopen: duration.default(600_000),
       historyWindows: z.number().int().min(20).max(2000).default(180),
+      topology: z
+        .array(z.tuple([z.string().min(1), z.string().min(1)]))
+        .max(10_000)
+        .default([])
+        .describe("Calls that are known without being seen in spans: [caller, callee], as services are named."),
+      flood: z
+        .strictObject({
+          incidents: z.number().int().positive().max(10_000).default(20),
+          per: duration.default(600_000),
+        })
+        .prefault({})
+        .describe("When so many opened within this time, what else comes is collected in one digest."),
     })
     .prefault({}),
   recover: z

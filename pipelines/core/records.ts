@@ -257,6 +257,48 @@ export interface Incident {
   readonly diagnosis: Diagnosis | null;
   readonly timeline: readonly TimelineEntry[];
   readonly labels: readonly string[];
+  /** What somebody said it was; the last word counts. */
+  readonly verdict?: Verdict;
+  /** It is part of this incident now, and resolved here. */
+  readonly mergedInto?: string;
+  /** A silence covers all of its anomalies: it is recorded, and nobody is paged. */
+  readonly muted?: { readonly silenceId: string; readonly untilMs: number };
+  /** Too many opened at once: this one stands for so many groups of anomalies. */
+  readonly digest?: { readonly groups: number };
+}
+
+export const VERDICTS = ["real", "expected", "noise"] as const;
+export interface Verdict {
+  readonly label: (typeof VERDICTS)[number];
+  readonly by: string;
+  readonly atMs: number;
+  readonly note: string;
+}
+/** A verdict on its way in. */
+export interface LabelRecord extends Verdict {
+  readonly incidentId: string;
+}
+
+export const MATCH_FIELDS = ["entity", "kind", "series", "metric", "family"] as const;
+/** About an anomaly; `=~` and `!~` take a regular expression (RE2) that must match the whole value. */
+export interface Matcher {
+  readonly field: (typeof MATCH_FIELDS)[number];
+  readonly op: "=" | "!=" | "=~" | "!~";
+  readonly value: string;
+}
+/** From `startsMs` to `endsMs` of event time, anomalies that all matchers match page nobody. */
+export interface Silence {
+  readonly id: string;
+  readonly matchers: readonly Matcher[];
+  readonly startsMs: number;
+  readonly endsMs: number;
+  /** `mute`: incidents are recorded and nobody is paged. `ignore`: what matches takes no part in incidents. */
+  readonly mode: "mute" | "ignore";
+  readonly by: string;
+  readonly comment: string;
+  readonly createdMs: number;
+  /** Who ended it before its time. */
+  readonly endedBy: string | null;
 }
 
 export interface TimelineEntry {
@@ -310,6 +352,20 @@ export interface Action {
   readonly history: readonly { readonly timeMs: number; readonly state: ActionState; readonly detail: string }[];
 }
 
+/**
+ * What people decide about incidents. `incident`, where it is given, is one that was over as it stood: the stage has
+ * forgotten it by then.
+ */
+export type IncidentControl = { readonly timeMs: number; readonly incident?: Incident } & (
+  | { readonly kind: "resolve"; readonly incidentId: string; readonly by: string; readonly note: string }
+  | { readonly kind: "reopen"; readonly incidentId: string; readonly by: string; readonly note: string }
+  | { readonly kind: "label"; readonly record: LabelRecord }
+  | { readonly kind: "merge"; readonly incidentId: string; readonly into: string; readonly by: string }
+  | { readonly kind: "split"; readonly incidentId: string; readonly entities: readonly string[]; readonly by: string }
+  | { readonly kind: "silence"; readonly silence: Silence }
+  | { readonly kind: "unsilence"; readonly silenceId: string; readonly by: string }
+);
+
 /** What people and the executor tell the stages; travels through the journal, so that a replay sees the same. */
 export type Control =
   | ModelSwitch
@@ -317,6 +373,7 @@ export type Control =
   /** The source has come to this event time with nothing for us; `silent`: it has had nothing at all since. 0: never. */
   | { readonly kind: "mark"; readonly timeMs: number; readonly silent: boolean }
   | { readonly kind: "acknowledge"; readonly timeMs: number; readonly incidentId: string; readonly by: string }
+  | IncidentControl
   | {
       readonly kind: "approve";
       readonly timeMs: number;
@@ -371,8 +428,19 @@ export interface TopicRecords {
   readonly actions: Action;
   readonly notifications: Notification;
   readonly deliveries: Delivery;
+  readonly silences: Silence;
   readonly "dead-letters": DeadLetter;
   /** How the versions of a model get on; nobody is paged by it. */
   readonly scores: ModelScores;
 }
 export type Topic = keyof TopicRecords;
+export const TOPICS: readonly Topic[] = [
+  "anomalies",
+  "incidents",
+  "actions",
+  "silences",
+  "notifications",
+  "deliveries",
+  "dead-letters",
+  "scores",
+];

@@ -22,8 +22,8 @@ export interface CallGraph extends Stateful {
   readonly size: number;
 }
 
-/** Memory: at most 10,000 edges, the weakest forgotten first. */
-export function callGraph(): CallGraph {
+/** `given` edges stay. Memory: at most 10,000 learned ones, the weakest forgotten first. */
+export function callGraph(given: readonly (readonly [caller: string, callee: string])[] = []): CallGraph {
   const edges = new Map<string, { calls: number; timeMs: number }>();
   let neighbours = new Map<string, Set<string>>();
   let called = new Set<string>();
@@ -41,8 +41,9 @@ export function callGraph(): CallGraph {
     called = new Set();
     calls = new Map();
     cache = new Map();
-    for (const key of edges.keys()) {
-      const [caller, callee] = key.split("\u0000") as [string, string];
+    const learned = [...edges.keys()].map((key) => key.split("\u0000") as [string, string]);
+    for (const [caller, callee] of [...given, ...learned]) {
+      if (caller === callee) continue;
       link(neighbours, caller, callee);
       link(neighbours, callee, caller);
       link(calls, caller, callee);
@@ -52,6 +53,7 @@ export function callGraph(): CallGraph {
   const left = (e: { calls: number; timeMs: number }, nowMs: number) =>
     e.calls * 0.5 ** (Math.max(0, nowMs - e.timeMs) / HALF_LIFE_MS);
 
+  rebuild();
   return {
     add(more, timeMs) {
       let grew = false;
@@ -98,7 +100,7 @@ export function callGraph(): CallGraph {
       return seen;
     },
     get size() {
-      return edges.size;
+      return edges.size + given.length;
     },
     snapshot(put, full) {
       if (dirty || full) put("edges", toChunk([...edges]));

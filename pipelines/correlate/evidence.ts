@@ -27,6 +27,9 @@ const SELF_FACTOR = 0.7;
 /** Series of one family on one entity tell the same story: the k-th strongest counts half of the one before. */
 const REPEAT_FACTOR = 0.5;
 
+/** A value that never left the expected band is rare at most: nobody who looks at the chart would call it wrong. */
+const WITHIN_FACTOR = 0.5;
+
 const metricOf = (series: string): string => series.split("{", 1)[0] as string;
 
 /** Both ends of a call measure one thing: what the caller sees of its peer is about the peer. */
@@ -41,8 +44,19 @@ export const benign = (a: Anomaly): boolean => isBenign(metricOf(a.series), a.di
 export const isSymptom = (a: Anomaly): boolean =>
   (a.family === "silence" || a.family === "errors" || a.family === "latency") && a.entityKind !== "host" && !benign(a);
 
+const within = ({ value, band }: Anomaly): boolean => value >= band.low && value <= band.high;
+
+/** Drift within the band, as load has it every day, is no incident by itself however long it lasts. */
 const isResource = (a: Anomaly): boolean =>
-  (a.family === "memory" || a.family === "disk" || a.family === "cpu") && a.entityKind !== "host" && !benign(a);
+  (a.family === "memory" || a.family === "disk" || a.family === "cpu") &&
+  a.entityKind !== "host" &&
+  !benign(a) &&
+  !within(a);
+
+/** Share of failing requests at which nobody waits to see whether it was chance. */
+const GRAVE = 0.5;
+const isGrave = (a: Anomaly): boolean =>
+  a.family === "silence" || (a.family === "errors" && a.series.includes("error_ratio") && a.value >= GRAVE);
 
 /** In [0, 1.5]. */
 export function weightOf(a: Anomaly): number {
@@ -54,7 +68,8 @@ export function weightOf(a: Anomaly): number {
 function importanceOf(a: Anomaly): number {
   const host = a.entityKind === "host" ? HOST_FACTOR : 1;
   const own = isSelf(a.entity) ? SELF_FACTOR : 1;
-  return FAMILY_WEIGHT[a.family] * host * own * (benign(a) ? BENIGN_FACTOR : 1);
+  const telling = (benign(a) ? BENIGN_FACTOR : 1) * (within(a) ? WITHIN_FACTOR : 1);
+  return FAMILY_WEIGHT[a.family] * host * own * telling;
 }
 
 /** Evidence that something is wrong, in decimal orders: of the anomaly being no chance, and of one like it meaning a fault. */
@@ -73,24 +88,27 @@ export function distinctByFamily(anomalies: readonly Anomaly[]): number[] {
   return [...best.values()].sort((x, y) => y - x);
 }
 
-/** Whether an anomaly has stayed long enough to be more than a stall of the machine; failing requests need not. */
+/** Whether an anomaly has stayed long enough to be more than a stall of the machine. */
 export function confirmed(
   a: Anomaly,
   nowMs: number,
-  { confirmMs, patience }: Omit<OpenRule, "minEvidence" | "sustainMs">,
-) {
+  { confirmMs, confirmErrorsMs, patience }: Pick<OpenRule, "confirmMs" | "confirmErrorsMs" | "patience">,
+): boolean {
   const factor = patience?.ids.has(a.id) ? patience.factor : 1;
-  return a.family === "errors" || (a.endMs ?? nowMs) - a.detectedMs >= confirmMs * factor;
+  const leastMs = (a.family === "errors" ? confirmErrorsMs : confirmMs) * factor;
+  return isGrave(a) || (a.endMs ?? nowMs) - a.detectedMs >= leastMs;
 }
 
+export type Weigh = (a: Anomaly) => number;
+
 /** Sum of weights, repeats of one family on one entity discounted; independent of order. */
-export function totalWeight(anomalies: readonly Anomaly[]): number {
+export function totalWeight(anomalies: readonly Anomaly[], weigh: Weigh = weightOf): number {
   const groups = new Map<string, number[]>();
   for (const a of anomalies) {
     const key = `${aboutOf(a).entity}\u0000${a.family}`;
     const group = groups.get(key);
-    if (group) group.push(weightOf(a));
-    else groups.set(key, [weightOf(a)]);
+    if (group) group.push(weigh(a));
+    else groups.set(key, [weigh(a)]);
   }
   let total = 0;
   for (const key of [...groups.keys()].sort()) {
@@ -107,26 +125,31 @@ export interface OpenRule {
   readonly minEvidence: number;
   /** A resource anomaly that has stayed this long is an incident of its own, ms. */
   readonly sustainMs: number;
-  /** What is not a failing request counts once it has lasted this long: a stall of the machine looks the same at first, ms. */
+  /** What is neither silence nor gravely failing counts once it has lasted this long: a stall of the machine looks the same at first, ms. */
   readonly confirmMs: number;
+  /** Failing requests, where fewer than `GRAVE` of them: two that failed by chance leave no trace after this, ms. */
+  readonly confirmErrorsMs: number;
   /** Anomalies that have to last so many times as long. */
   readonly patience?: { readonly ids: ReadonlySet<string>; readonly factor: number };
+  /** Weight of one anomaly, default `weightOf`. */
+  readonly weigh?: Weigh;
 }
 
 /** Whether active, connected anomalies make an incident at `nowMs`. */
 export function opens(active: readonly Anomaly[], nowMs: number, rule: OpenRule): boolean {
+  const { weigh = weightOf } = rule;
   const telling = active.filter((a) => !benign(a));
   const lasted = (a: Anomaly, ms: number) =>
     nowMs - a.detectedMs >= ms * (rule.patience?.ids.has(a.id) ? rule.patience.factor : 1);
-  if (telling.some((a) => isResource(a) && weightOf(a) >= 0.25 && lasted(a, rule.sustainMs))) return true;
+  if (telling.some((a) => isResource(a) && weigh(a) >= 0.25 && lasted(a, rule.sustainMs))) return true;
   const symptoms = telling.filter(isSymptom);
   if (symptoms.length === 0) return false;
   const distinct = new Set(
     telling.filter((a) => a.entityKind !== "host").map((a) => `${aboutOf(a).entity}/${aboutOf(a).series}`),
   );
   if (distinct.size < 2) return false;
-  const settled = active.filter((a) => a.family === "errors" || lasted(a, rule.confirmMs));
-  return settled.some(isSymptom) && totalWeight(settled) >= rule.minEvidence - 1e-9;
+  const settled = active.filter((a) => confirmed(a, nowMs, rule));
+  return settled.some(isSymptom) && totalWeight(settled, weigh) >= rule.minEvidence - 1e-9;
 }
 
 /** Order of importance: active before closed, strongest first, then by time and id. */

@@ -28,7 +28,12 @@ export function withTimeline(incident: Incident, entries: readonly TimelineEntry
   return { ...incident, timeline };
 }
 
-const stateEntry = (timeMs: number, text: string): TimelineEntry => ({ timeMs, kind: "state", entity: "", text });
+export const stateEntry = (timeMs: number, text: string): TimelineEntry => ({
+  timeMs,
+  kind: "state",
+  entity: "",
+  text,
+});
 
 const anomalyEntry = (a: Anomaly): TimelineEntry => ({
   timeMs: a.detectedMs,
@@ -157,10 +162,10 @@ export function resolve(incident: Incident, overMs: number, slackMs: number): In
 }
 
 /** It came back: the repair, if any, did not last. */
-export function reopen(incident: Incident, timeMs: number): Incident {
+export function reopen(incident: Incident, timeMs: number, text: string): Incident {
   const times = { ...incident.times, mitigatedMs: null, verifiedMs: null, resolvedMs: null };
   return withTimeline({ ...incident, state: "open", times, reopened: incident.reopened + 1 }, [
-    stateEntry(timeMs, "reopened"),
+    stateEntry(timeMs, text),
   ]);
 }
 

@@ -1,4 +1,13 @@
-import type { Anomaly, CallEdge, ChangeEvent, Control, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
+import type {
+  Anomaly,
+  CallEdge,
+  ChangeEvent,
+  Control,
+  Diagnosis,
+  Incident,
+  Silence,
+  TimelineEntry,
+} from "../core/records.ts";
 import type { Stateful } from "../core/stage.ts";
 
 export interface CorrelatorOptions {
@@ -15,12 +24,23 @@ export interface CorrelatorOptions {
   readonly sustainMs?: number;
   /** Default 4 windows, see `OpenRule`. */
   readonly confirmMs?: number;
+  /** Default 6 windows, see `OpenRule`. */
+  readonly confirmErrorsMs?: number;
   /** Anomalies detected further apart than this don't open an incident together, default 20 windows. */
   readonly joinMs?: number;
+  /** Calls that are known without having been seen: `[caller, callee]`. Never forgotten. */
+  readonly topology?: readonly (readonly [caller: string, callee: string])[];
+  readonly flood?: Partial<FloodLimits>;
   /** Waiting anomalies, default 5,000; the weakest go first. */
   readonly maxPending?: number;
   /** Incidents a week that may open without a fault; undefined: by the rule alone, see `OpenRule`. */
   readonly falseIncidentsPerWeek?: number | undefined;
+}
+
+/** More than `incidents` opened within `perMs`: what comes on top is collected in one. */
+export interface FloodLimits {
+  readonly incidents: number;
+  readonly perMs: number;
 }
 
 export interface IncidentEvent {
@@ -34,7 +54,8 @@ export interface Correlator extends Stateful {
   onWindow(rows: number): void;
   onEdges(edges: readonly CallEdge[], endMs: number): void;
   onChange(change: ChangeEvent): void;
-  onControl(control: Control): void;
+  /** Gives the silence that it made or ended. What it says about incidents comes with the next `drain`. */
+  onControl(control: Control): Silence | undefined;
   /** Time passes: joins, opens, resolves, forgets. At most one event an incident. */
   advance(watermarkMs: number): IncidentEvent[];
   /** Changes made between two `advance` calls (acknowledge, repair, diagnosis, notes), for writing them at once. */

@@ -71,6 +71,8 @@ interface OpenAnomaly {
   emittedEvidence: number;
 }
 
+const outside = (value: number, { low, high }: Anomaly["band"]): boolean => value < low || value > high;
+
 /**
  * Scores before it learns; learns nothing from what is unusual until it has lasted `freezeWindows`.
  * A window without a value for a series lets its evidence fade: a gap is no proof of anything.
@@ -292,20 +294,24 @@ export function detector(tables: Tables, options: DetectOptions) {
     const enough = adaptive ? adaptive.level : +options.openEvidence;
     for (let j = 0; j < m; j++) {
       const slot = odd.slots[j]!;
-      const orders = gain[j]!;
+      const id = idOf[slot]!;
+      const known = open.size > 0 ? open.get(id) : undefined;
+      const value = w.value[from + odd.at[j]!]!;
+      // What was opened by values outside the band is not held open by values within it, rare as they may seem: the
+      // tail has learned nothing since. A shift that never left the band is held by what found it.
+      const back =
+        known !== undefined && outside(known.anomaly.value, known.anomaly.band) && !outside(value, known.anomaly.band);
+      const orders = back ? 0 : gain[j]!;
       const before = state[slot * 4 + 1]!;
       const evidence = before * memory + (orders > LEAST_GAIN ? (orders < most ? orders : most) : 0);
       state[slot * 4 + 1] = evidence;
       if (adaptive && evidence > before) adaptive.rise(before, evidence);
       if (orders > 2 && state[slot * 4 + 3] === 0) state[slot * 4 + 3] = w.startMs;
-      const id = idOf[slot]!;
-      const known = open.size > 0 ? open.get(id) : undefined;
       if (!known && evidence < enough) {
         if (evidence < 1) state[slot * 4 + 3] = 0;
         continue;
       }
       const pNow = odd.p[j]!;
-      const value = w.value[from + odd.at[j]!]!;
       heard.add(id);
       if (!known) {
         const anomaly = record(slot, w, value, pNow, j, evidence);

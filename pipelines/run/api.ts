@@ -3,11 +3,13 @@ import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import type { ModelStatus } from "../core/live-models.ts";
-import type { Action, Control, Incident, Topic } from "../core/records.ts";
+import { type Action, type Control, type Incident, TOPICS, type Topic } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
 import { approvalRoutes } from "./approval-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { type Door, listLetters } from "./dead-letters.ts";
+import { incidentRoutes } from "./incident-routes.ts";
+import { pageOf } from "./pages.ts";
 
 export interface ApiOptions {
   readonly store: Store;
@@ -26,22 +28,10 @@ export interface ApiOptions {
   readonly door: Door;
 }
 
-const TOPICS: readonly Topic[] = [
-  "anomalies",
-  "incidents",
-  "actions",
-  "notifications",
-  "deliveries",
-  "dead-letters",
-  "scores",
-];
-
 export function apiRoutes(
   app: FastifyInstance,
   { store, appendControl, token, approvalSecret, clock, report, counts, models, door }: ApiOptions,
 ): void {
-  const latest = async <T>(topic: Topic, limit = 100) =>
-    (await store.latest(topic, { limit })).map((r) => JSON.parse(r.value) as T);
   const one = async <T>(topic: Topic, key: string) => {
     const [r] = await store.latest(topic, { key });
     return r ? (JSON.parse(r.value) as T) : undefined;
@@ -60,22 +50,17 @@ export function apiRoutes(
 
   deadLetterRoutes(app, { store, door, clock, guard });
   if (approvalSecret && appendControl) approvalRoutes(app, { store, appendControl, clock, secret: approvalSecret });
+  incidentRoutes(app, { store, clock, guard, tell });
   app.get("/api/status", async () => ({ ...counts, rssBytes: process.memoryUsage.rss(), pid: process.pid }));
   app.get("/api/models", async () => models());
   app.get("/api/topics/:id", async (request, reply) => {
     const topic = id(request) as Topic;
     if (!TOPICS.includes(topic)) return reply.code(404).send({ error: `topics: ${TOPICS.join(", ")}` });
     if (topic === "dead-letters") return (await listLetters(store, {})).letters; // all of them, with payloads: the routes below
-    const before = Number((request.query as { before?: string }).before ?? Number.MAX_SAFE_INTEGER);
-    if (!Number.isSafeInteger(before))
-      return reply.code(400).send({ error: "before is the x-next of the page before" });
-    const page = await store.latest(topic, { limit: 1000, beforeSeq: before });
-    const last = page.at(-1);
-    if (last && page.length === 1000) reply.header("x-next", String(last.seq));
-    return page.map((r) => JSON.parse(r.value));
+    return pageOf(store, topic, request, reply, 1000);
   });
-  app.get("/api/incidents", async () => latest<Incident>("incidents"));
-  app.get("/api/actions", async () => latest<Action>("actions"));
+  app.get("/api/incidents", (request, reply) => pageOf(store, "incidents", request, reply, 100));
+  app.get("/api/actions", (request, reply) => pageOf(store, "actions", request, reply, 100));
   app.get("/api/audit", async () => store.auditTrail());
   app.get("/api/incidents/:id", async (request, reply) => {
     return (await one<Incident>("incidents", id(request))) ?? reply.code(404).send({ error: "no such incident" });
@@ -84,11 +69,6 @@ export function apiRoutes(
     const incident = await one<Incident>("incidents", id(request));
     if (!incident) return reply.code(404).send({ error: "no such incident" });
     return reply.type("text/html; charset=utf-8").send((await report(incident)).html);
-  });
-  app.post("/api/incidents/:id/acknowledge", { preHandler: guard }, async (request, reply) => {
-    if (!(await one("incidents", id(request)))) return reply.code(404).send({ error: "no such incident" });
-    await tell({ kind: "acknowledge", timeMs: clock.nowMs(), incidentId: id(request), by: by(request) });
-    return reply.code(202).send({});
   });
   app.post("/api/actions/:id/approve", { preHandler: guard }, async (request, reply) => {
     const action = await one<Action>("actions", id(request));

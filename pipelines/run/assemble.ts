@@ -64,6 +64,8 @@ export function assemble(config: Config) {
     incidents: incidentsStage({
       ...correlate,
       historyWindows: incidents.historyWindows,
+      topology: incidents.topology,
+      flood: { incidents: incidents.flood.incidents, perMs: incidents.flood.per },
       tableLimits: limits,
     }),
     act: actStage({

@@ -129,7 +129,8 @@ export function incidentsStage(options: IncidentsOptions) {
           return;
         case "control": {
           const { control } = message;
-          correlate.onControl(control);
+          const silence = correlate.onControl(control);
+          if (silence) out.emit("silences", silence.id, silence);
           if (control.kind === "result" && control.ok) correlate.markMitigated(control.incidentId, control.timeMs);
           if (control.kind === "executing" || control.kind === "result")
             correlate.addNote(control.incidentId, {
@@ -138,6 +139,8 @@ export function incidentsStage(options: IncidentsOptions) {
               entity: "",
               text: `${control.kind === "result" ? (control.ok ? "repair done" : "repair failed") : "repair begun"}: ${control.detail}`,
             });
+          // What somebody said is seen at once, whatever the data do.
+          emit(correlate.drain(), out);
           out.send(message);
           return;
         }

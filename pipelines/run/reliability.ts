@@ -8,7 +8,10 @@ import { type OutagesRead, readOutages } from "../measure/reliability/read-outag
 import { type ReplicaSample, readReplicas } from "../measure/reliability/replicas.ts";
 import { readText } from "./read-text.ts";
 
-/** Outages of incidents as they come, a page at a time, with the repairs that belong to each: charts and logs are let go. */
+/**
+ * Outages of incidents as they come, a page at a time, with the repairs that belong to each: charts and logs are let go,
+ * and so is what was merged into another incident or called noise.
+ */
 export async function storedOutages(
   actions: AsyncIterable<readonly Action[]>,
   incidents: AsyncIterable<readonly Incident[]>,
@@ -21,9 +24,13 @@ export async function storedOutages(
       else byIncident.set(a.plan.incidentId, [a]);
     }
   const outages: OutageRecord[] = [];
-  for await (const page of incidents) for (const i of page) outages.push(fromIncident(i, byIncident.get(i.id) ?? []));
+  for await (const page of incidents)
+    for (const i of page) if (isOutage(i)) outages.push(fromIncident(i, byIncident.get(i.id) ?? []));
   return outages;
 }
+
+/** Part of another incident, or noise as somebody said: nothing failed. */
+export const isOutage = (i: Incident): boolean => i.mergedInto === undefined && i.verdict?.label !== "noise";
 
 /** All files together; ids of several files may meet: the last counts. @throws PipelineError INPUT_INVALID */
 export async function fileOutages(paths: readonly string[]): Promise<OutagesRead> {

@@ -1,7 +1,7 @@
 /** The long-running job: sources in, incidents and repairs out, on the embedded runtime. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Control, Topic } from "../core/records.ts";
+import type { Control } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { Store } from "../core/store.ts";
 import { fileSource } from "../ingest/sources/files.ts";
@@ -254,13 +254,3 @@ async function start(
     },
   };
 }
-
-/** Topics that a run of its own leaves behind, for comparison and export. */
-export const TOPICS: readonly Topic[] = [
-  "anomalies",
-  "incidents",
-  "actions",
-  "notifications",
-  "dead-letters",
-  "scores",
-];

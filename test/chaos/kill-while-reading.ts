@@ -10,12 +10,11 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { allRecords } from "../../pipelines/cli/run.ts";
-import type { Topic } from "../../pipelines/core/records.ts";
+import { TOPICS } from "../../pipelines/core/records.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
 import { randomOf, writeSignals } from "./signals.ts";
 
 const main = new URL("../../pipelines/cli/main.ts", import.meta.url).pathname;
-const TOPICS: readonly Topic[] = ["anomalies", "incidents", "actions", "dead-letters", "scores"];
 
 /** Runs to the end, or kills itself: so many ms after it began to read, or after its start. */
 function run(config: string, kill?: { after: "start" | "reading"; ms: number }): Promise<"ended" | "killed"> {

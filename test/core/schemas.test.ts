@@ -6,9 +6,10 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../pipelines/core/clock.ts";
 import { parseConfig } from "../../pipelines/core/config.ts";
-import type { Topic } from "../../pipelines/core/records.ts";
+import type { Silence, Topic } from "../../pipelines/core/records.ts";
 import { POSTMORTEM_SCHEMA_FILE, postmortemJsonSchema } from "../../pipelines/core/schemas/postmortem.ts";
 import { recordJsonSchema, recordSchemas, schemaFile } from "../../pipelines/core/schemas/records.ts";
+import { assemble } from "../../pipelines/run/assemble.ts";
 import { stream } from "../../pipelines/run/stream.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
 import { writeSignals } from "../chaos/signals.ts";
@@ -67,6 +68,19 @@ describe("the records of a run", () => {
         topic,
         (await store.records(topic)).map((r) => JSON.parse(r.value)),
       );
+    // Files hold none: as the stage gives it out.
+    const silences: unknown[] = [];
+    const { incidents } = assemble(parseConfig(""));
+    const silence = { id: "SIL-1", matchers: [{ field: "entity", op: "=", value: "a" }], startsMs: 0, endsMs: 1 };
+    const more = { mode: "mute", by: "ann", comment: "", createdMs: 0, endedBy: null };
+    incidents.process(
+      {
+        type: "control",
+        control: { kind: "silence", timeMs: 0, silence: { ...silence, ...more } as unknown as Silence },
+      },
+      { emit: (_, __, record) => silences.push(record), send: () => {} },
+    );
+    records.set("silences", silences);
     await store.close();
   }, 120_000);
   afterAll(() => rmSync(dir, { recursive: true }));

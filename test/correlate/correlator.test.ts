@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Anomaly, Family, Incident } from "../../pipelines/core/records.ts";
+import type { Anomaly, Family, Incident, Silence } from "../../pipelines/core/records.ts";
 import { correlator, type IncidentEvent } from "../../pipelines/correlate/correlator.ts";
 import { weightOf } from "../../pipelines/correlate/evidence.ts";
 import { MAX_ANOMALIES, MAX_TIMELINE } from "../../pipelines/correlate/incident-state.ts";
@@ -34,13 +34,25 @@ function anomaly(entity: string, family: Family, window: number, more: Partial<A
     detectedMs: startMs + STEP,
     endMs: null,
     p: 1e-8,
-    value: 0.3,
+    value: 0.6,
     band: { expected: 0, low: 0, high: 0.1 },
     detectors: {},
     why: "odd",
     ...more,
   };
 }
+const silence = (more: Partial<Silence> = {}): Silence => ({
+  id: "SIL-1",
+  matchers: [{ field: "entity", op: "=~", value: "s[01]" }],
+  startsMs: T0,
+  endsMs: T0 + 1000 * STEP,
+  mode: "mute",
+  by: "ann",
+  comment: "backup",
+  createdMs: T0,
+  endedBy: null,
+  ...more,
+});
 const edge = (caller: string, callee: string) => ({ caller, callee, calls: 10, errorRatio: 0, durationMs: 1 });
 const at = (window: number) => T0 + (window + 1) * STEP;
 
@@ -183,7 +195,7 @@ describe("correlator", () => {
     const step = fc.record({
       open: fc.array(fc.record({ e: fc.nat(4), f: fc.nat(8), p: fc.integer({ min: 1, max: 12 }) }), { maxLength: 3 }),
       close: fc.array(fc.nat(20), { maxLength: 3 }),
-      act: fc.constantFrom("none", "none", "ack", "fix"),
+      act: fc.constantFrom("none", "none", "ack", "fix", "resolve", "reopen", "label", "merge", "split", "silence"),
       lag: fc.integer({ min: -20, max: 5 }),
       idle: fc.nat(10),
     });
@@ -216,8 +228,27 @@ describe("correlator", () => {
             const first = c.openIncidents()[0];
             if (first && s.act === "ack")
               c.onControl({ kind: "acknowledge", timeMs: at(w + s.lag), incidentId: first.id, by: "x" });
+            const last = c.openIncidents().at(-1);
+            const timeMs = at(Math.max(0, w + s.lag));
+            const person = { timeMs, by: "x", note: "" };
+            if (last && (s.act === "resolve" || s.act === "reopen"))
+              c.onControl({ kind: s.act, incidentId: last.id, ...person });
+            if (last && s.act === "reopen")
+              c.onControl({ kind: "reopen", incidentId: events.at(-1)?.incident.id ?? last.id, ...person });
+            if (last && s.act === "label")
+              c.onControl({
+                kind: "label",
+                timeMs,
+                record: { incidentId: last.id, label: "noise", by: "x", atMs: timeMs, note: "" },
+              });
+            if (first && last && s.act === "merge")
+              c.onControl({ kind: "merge", timeMs, incidentId: last.id, into: first.id, by: "x" });
+            if (last && s.act === "split")
+              c.onControl({ kind: "split", timeMs, incidentId: last.id, entities: ["s0", "s4"], by: "x" });
+            if (s.act === "silence")
+              c.onControl({ kind: "silence", timeMs, silence: silence({ startsMs: timeMs, endsMs: at(w + 10) }) });
             if (first && s.act === "fix") c.markMitigated(first.id, at(w + s.lag));
-            events.push(...c.advance(at(w)));
+            events.push(...c.drain(), ...c.advance(at(w)));
             w += 1 + s.idle;
           }
           return events;
@@ -249,7 +280,25 @@ describe("correlator", () => {
     );
   });
 
+  it("opens nothing where two requests failed by chance, nor on drift within the band", () => {
+    const c = correlator(options);
+    c.onEdges([edge("a", "b")], at(0));
+    const chance = [anomaly("a", "errors", 1, { value: 0.2 }), anomaly("b", "errors", 1, { value: 0.2 })];
+    for (const a of chance) c.onAnomaly(a);
+    const out: IncidentEvent[] = [];
+    for (let w = 2; w < 6; w++) out.push(...c.advance(at(w)));
+    for (const a of chance) c.onAnomaly({ ...a, endMs: at(6) });
+    c.onAnomaly(anomaly("b", "cpu", 7, { value: 0.15, band: { expected: 0.14, low: 0.1, high: 0.18 } }));
+    for (let w = 6; w < 100; w++) out.push(...c.advance(at(w)));
+    expect(out).toEqual([]);
+    // What stays failing does open one.
+    for (const e of ["a", "b"]) c.onAnomaly(anomaly(e, "errors", 100, { value: 0.2 }));
+    for (let w = 100; w < 108; w++) out.push(...c.advance(at(w)));
+    expect(out.map((e) => e.kind)).toEqual(["opened"]);
+  });
+
   it("weighs as documented", () => {
+    expect(weightOf(anomaly("a", "latency", 0, { value: 0.05 }))).toBe(0.5);
     expect(weightOf(anomaly("a", "silence", 0))).toBe(1.5);
     expect(weightOf(anomaly("a", "latency", 0, { p: 1e-3 }))).toBeCloseTo(0.5);
     expect(weightOf(anomaly("a", "latency", 0, { direction: "down" }))).toBeCloseTo(0.1);

@@ -2,7 +2,16 @@
 import { z } from "zod";
 import { MODEL_STATES, type ModelScores } from "../live-models.ts";
 import { type Delivery, NOTIFICATION_KINDS, type Notification } from "../notifications.ts";
-import type { Action, Anomaly, DeadLetter, Incident, Topic } from "../records.ts";
+import {
+  type Action,
+  type Anomaly,
+  type DeadLetter,
+  type Incident,
+  MATCH_FIELDS,
+  type Silence,
+  type Topic,
+  VERDICTS,
+} from "../records.ts";
 
 const timeMs = z.number();
 const noun = (text: string) => z.string().describe(text);
@@ -130,7 +139,20 @@ export const incidentV1 = z
         text: z.string(),
       }),
     ),
-    labels: z.array(z.string()),
+    labels: z.array(z.string()).describe("`self`: of the pipeline itself. `digest`: stands for many, see there."),
+    verdict: z
+      .object({ label: z.enum(VERDICTS), by: z.string(), atMs: timeMs, note: z.string() })
+      .optional()
+      .describe("What somebody said it was; the last word counts."),
+    mergedInto: z.string().optional().describe("It is part of this incident now, and resolved here."),
+    muted: z
+      .object({ silenceId: z.string(), untilMs: timeMs })
+      .optional()
+      .describe("A silence covers all of its anomalies: nobody is paged."),
+    digest: z
+      .object({ groups: z.number() })
+      .optional()
+      .describe("Too many opened at once: this one stands for so many groups of anomalies."),
   })
   .describe("An incident as it stands: each record replaces the one before it with the same id.");
 
@@ -176,6 +198,28 @@ export const actionV1 = z
     history: z.array(z.object({ timeMs, state: actionState, detail: z.string() })),
   })
   .describe("A repair as it stands: each record replaces the one before it with the same plan.id.");
+
+export const matcher = z.object({
+  field: z.enum(MATCH_FIELDS),
+  op: z.enum(["=", "!=", "=~", "!~"]).describe("=~ and !~: a regular expression (RE2) over the whole value."),
+  value: z.string(),
+});
+
+export const silenceV1 = z
+  .object({
+    id: z.string(),
+    matchers: z.array(matcher).describe("An anomaly must match all of them."),
+    startsMs: timeMs,
+    endsMs: timeMs,
+    mode: z
+      .enum(["mute", "ignore"])
+      .describe("mute: incidents are recorded, nobody is paged. ignore: what matches takes no part in incidents."),
+    by: z.string(),
+    comment: z.string(),
+    createdMs: timeMs,
+    endedBy: z.string().nullable().describe("Who ended it before its time."),
+  })
+  .describe("Anomalies that page nobody for a while.");
 
 export const deadLetterV1 = z
   .object({
@@ -296,6 +340,7 @@ export const recordSchemas = {
   actions: { name: "action", version: 1, schema: actionV1 },
   notifications: { name: "notification", version: 1, schema: notificationV1 },
   deliveries: { name: "delivery", version: 1, schema: deliveryV1 },
+  silences: { name: "silence", version: 1, schema: silenceV1 },
   "dead-letters": { name: "dead-letter", version: 1, schema: deadLetterV1 },
   scores: { name: "scores", version: 1, schema: scoresV1 },
 } as const satisfies Record<Topic, { name: string; version: number; schema: z.ZodType }>;
@@ -320,5 +365,6 @@ true satisfies Same<z.output<typeof incidentV1>, Incident>;
 true satisfies Same<z.output<typeof actionV1>, Action>;
 true satisfies Same<z.output<typeof notificationV1>, Notification>;
 true satisfies Same<z.output<typeof deliveryV1>, Delivery>;
+true satisfies Same<z.output<typeof silenceV1>, Silence>;
 true satisfies Same<z.output<typeof deadLetterV1>, DeadLetter>;
 true satisfies Same<z.output<typeof scoresV1>, ModelScores>;

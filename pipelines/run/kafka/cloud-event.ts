@@ -33,6 +33,7 @@ const timeOf: { readonly [T in Topic]: (record: TopicRecords[T]) => number } = {
   actions: (a) => a.history.at(-1)?.timeMs ?? a.plan.createdMs,
   notifications: (n) => n.timeMs,
   deliveries: (d) => d.timeMs,
+  silences: (s) => s.createdMs,
   "dead-letters": (l) => l.ingestTimeMs,
   scores: (s) => (s.kind === "summary" ? s.endMs : s.startMs),
 };

@@ -1,5 +1,5 @@
 /** The topics of one pipeline on a cluster, and how they are set up. */
-import type { Topic } from "../../core/records.ts";
+import { TOPICS, type Topic } from "../../core/records.ts";
 import type { TopicSpec } from "../../runtime/kafka/kafkajs/topics.ts";
 
 export interface Names {
@@ -22,15 +22,7 @@ export interface Names {
   group(stage: string): string;
 }
 
-export const OUTPUTS: readonly Topic[] = [
-  "anomalies",
-  "incidents",
-  "actions",
-  "notifications",
-  "deliveries",
-  "dead-letters",
-  "scores",
-];
+export const OUTPUTS = TOPICS;
 
 export const namesOf = (prefix: string): Names => ({
   intake: `${prefix}.intake`,
@@ -87,6 +79,7 @@ export function topicSpecs(names: Names, { route, features: tasks, replication }
     spec(names.audit, 1, kept(-1)),
     spec(names.output("notifications"), 1, latest),
     spec(names.output("deliveries"), 1, latest),
+    spec(names.output("silences"), 1, latest),
     spec(names.state("route"), route, state),
     spec(names.state("features"), tasks, state),
     spec(names.state("incidents"), 1, state),

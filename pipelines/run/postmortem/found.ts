@@ -5,6 +5,7 @@ import type { FoundIncident } from "../../core/schemas/postmortem.ts";
 import { SELF_LABEL } from "../../core/self.ts";
 import type { Store } from "../../core/store.ts";
 import { fromIncident } from "../../measure/reliability/from-incident.ts";
+import { isOutage } from "../reliability.ts";
 
 const PAGE = 50;
 
@@ -43,7 +44,7 @@ class Occurrences {
 /** Start and detection of an incident's return: of the anomalies that are open, and of the version itself. */
 function cameBackAt(i: Incident): Pick<Incident["times"], "faultStartMs" | "detectedMs"> {
   const detectedMs =
-    i.timeline.findLast((t) => t.kind === "state" && t.text === "reopened")?.timeMs ?? i.times.detectedMs;
+    i.timeline.findLast((t) => t.kind === "state" && t.text.startsWith("reopened"))?.timeMs ?? i.times.detectedMs;
   const before = i.timeline.findLast((t) => t.kind === "state" && t.text.startsWith("resolved"))?.timeMs ?? 0;
   const fresh = i.anomalies.filter((a) => a.endMs === null && a.startMs >= before).map((a) => a.startMs);
   return { faultStartMs: Math.min(detectedMs, ...fresh), detectedMs };
@@ -109,6 +110,10 @@ export async function foundIncidents(
     afterSeq = last.seq;
     for (const r of page) {
       const incident = JSON.parse(r.value) as Incident;
+      if (!isOutage(incident)) {
+        found.delete(incident.id);
+        continue;
+      }
       if (incident.times.faultStartMs >= toMs || incident.labels.includes(SELF_LABEL)) continue;
       const own = found.get(incident.id) ?? new Occurrences();
       found.set(incident.id, own);
