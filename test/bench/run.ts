@@ -17,6 +17,8 @@ const SCRIPTS: Readonly<Record<string, { file: string; what: string }>> = {
   backends: { file: "backends.ts", what: "native, wasm and cpu of tfjs: training and scoring at several sizes" },
   decode: { file: "decode.ts", what: "points a second of the OTLP decoder and of protobufjs" },
   templates: { file: "templates.ts", what: "log lines a second of the template miner and of Drain3" },
+  incidents: { file: "incident-pages.ts", what: "the incident list at a million incidents, beside a thousand" },
+  correlate: { file: "correlate.ts", what: "CPU of the correlator under 10,000 anomalies a minute" },
   "agent-cost": { file: "agent-cost.ts", what: "CPU and memory of the host agent" },
 };
 const STREAM_HELP = `stream: the streaming job and named alternatives on a real broker (docs/bench.md)
