@@ -221,6 +221,20 @@ export interface Diagnosis {
   readonly logs: readonly LogDigest[];
   readonly changes: readonly ChangeEvent[];
   readonly missing: readonly string[];
+  /** Earlier incidents that looked alike, the most similar first; absent where there is none. */
+  readonly similar?: readonly Similar[];
+}
+
+export interface Similar {
+  readonly id: string;
+  readonly headline: string;
+  readonly cause: string;
+  /** What fixed it; null if nothing did that is known. */
+  readonly repair: string | null;
+  /** Cosine of the two signatures, 0 to 1. */
+  readonly similarity: number;
+  /** Shared features, the most telling first. */
+  readonly why: readonly string[];
 }
 
 export interface CallEdge {

@@ -9,6 +9,7 @@ import { headline } from "./headline.ts";
 import { pathTo, waysTo } from "./paths.ts";
 import type { Ranker } from "./rankers/index.ts";
 import { shiftsAt } from "./shift.ts";
+import { type Signature, signatureOf } from "./signature.ts";
 
 export interface DiagnoseOptions {
   readonly rankers?: readonly Ranker[];
@@ -30,10 +31,21 @@ const PLAUSIBLE = 0.1;
 const SYMPTOMS: ReadonlySet<string> = new Set(["latency", "errors", "silence"]);
 
 /** Pure and deterministic. O(series x windows log windows + onsets x (series x windows + spans + lines)). */
-export function diagnose(input: CaseView, { rankers, maxSuspects = 10 }: DiagnoseOptions = {}): Diagnosis {
+export function diagnose(input: CaseView, options: DiagnoseOptions = {}): Diagnosis {
+  return diagnoseAndSign(input, options).diagnosis;
+}
+
+/** The same, and what the fault looks like around the first suspect. */
+export function diagnoseAndSign(
+  input: CaseView,
+  { rankers, maxSuspects = 10 }: DiagnoseOptions = {},
+): { diagnosis: Diagnosis; signature: Signature | undefined } {
   const starts = [...input.anomalies.map((a) => a.startMs), ...input.onsetHintsMs];
   const cut = starts.length === 0 ? input : until(input, Math.max(...starts) + AFTER_WINDOWS * input.stepMs);
-  return explain(analyse(cut, { rankers }), { maxSuspects, starts });
+  const analysis = analyse(cut, { rankers });
+  const diagnosis = explain(analysis, { maxSuspects, starts });
+  const first = diagnosis.suspects[0]?.name;
+  return { diagnosis, signature: first === undefined ? undefined : signatureOf(analysis, first) };
 }
 
 /** An analysis in words, charts and paths. */

@@ -9,15 +9,35 @@ const ROW = 74;
 const BOX = { width: 132, height: 40 };
 const MOST_NODES = 24;
 
-/** Longest way from an entry, cycles cut: the column of each node. */
+/** Longest way from an entry, calls that close a circle left out: the column of each node, without empty columns. */
 function columns(nodes: readonly string[], calls: readonly (readonly [string, string])[]): Map<string, number> {
-  const depth = new Map(nodes.map((n) => [n, 0]));
-  for (let round = 0; round < nodes.length; round++)
-    for (const [from, to] of calls) {
-      const next = Math.min((depth.get(from) ?? 0) + 1, nodes.length - 1);
-      if (next > (depth.get(to) ?? 0) && round < 8) depth.set(to, next);
+  const next = new Map<string, string[]>(nodes.map((n) => [n, []]));
+  for (const [from, to] of calls) if (next.has(to) && from !== to) next.get(from)?.push(to);
+  const called = new Set([...next.values()].flat());
+  const forward: [from: string, to: string][] = [];
+  const state = new Map<string, "open" | "done">();
+  const visit = (node: string) => {
+    state.set(node, "open");
+    for (const n of next.get(node) ?? []) {
+      if (state.get(n) !== "open") forward.push([node, n]);
+      if (!state.has(n)) visit(n);
     }
-  return depth;
+    state.set(node, "done");
+  };
+  for (const n of [...nodes.filter((n) => !called.has(n)), ...nodes]) if (!state.has(n)) visit(n);
+  const depth = new Map(nodes.map((n) => [n, 0]));
+  for (let round = 0, moved = true; moved && round < nodes.length; round++) {
+    moved = false;
+    for (const [from, to] of forward) {
+      const at = (depth.get(from) as number) + 1;
+      if (at > (depth.get(to) as number)) {
+        depth.set(to, at);
+        moved = true;
+      }
+    }
+  }
+  const used = [...new Set(depth.values())].sort((x, y) => x - y);
+  return new Map([...depth].map(([n, d]) => [n, used.indexOf(d)]));
 }
 
 /** Empty when no calls are known. Deterministic. */
@@ -70,6 +90,6 @@ export function graphSvg(diagnosis: Diagnosis): string {
     return `<g><title>${escapeHtml(n)}</title><rect class="${first ? "first" : share >= 0.1 ? "some" : "node"}" x="${p.x}" y="${p.y}" width="${BOX.width}" height="${BOX.height}" rx="8"/><text x="${p.x + BOX.width / 2}" y="${p.y + 18}" class="name${first ? " on" : ""}">${escapeHtml(label)}</text><text x="${p.x + BOX.width / 2}" y="${p.y + 32}" class="share${first ? " on" : ""}">${suspicion.has(n) ? percent(share) : ""}</text></g>`;
   });
   const tip = (id: string) =>
-    `<marker id="${id}" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="${id}" d="M0 0 8 4 0 8z"/></marker>`;
+    `<marker id="${id}" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path class="${id}" d="M0 0 8 4 0 8z"/></marker>`;
   return `<svg class="graph" role="img" viewBox="0 0 ${width} ${height}" style="max-width:${width}px"><title>Who calls whom</title><defs>${tip("tip")}${tip("tip-strong")}</defs>${lines.join("")}${boxes.join("")}</svg>`;
 }

@@ -45,6 +45,17 @@ export const reportSchema = z.object({
   timeline: z.array(z.object({ timeMs: time, kind: z.string(), entity: z.string(), text: z.string() })),
   anomalies: z.number().int(),
   missing: z.array(z.string()),
+  marks: z.array(z.string()).describe("What must be known before all else: silenced, merged, what somebody called it."),
+  similar: z.array(
+    z.object({
+      id: z.string(),
+      headline: z.string(),
+      cause: z.string(),
+      repair: z.string().nullable(),
+      similarity: z.number(),
+      why: z.array(z.string()),
+    }),
+  ),
 });
 
 export type ReportJson = z.output<typeof reportSchema>;
@@ -83,6 +94,8 @@ export function reportJson(view: ReportView): ReportJson {
     figures: view.figures.map(({ name, ms, definition }) => ({ name, ms, definition })),
     timeline: [...incident.timeline],
     anomalies: incident.anomalies.length,
+    marks: [...view.marks],
+    similar: (d?.similar ?? []).map((s) => ({ ...s, why: [...s.why] })),
     missing: [...(d?.missing ?? [])],
   };
 }

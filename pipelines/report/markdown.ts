@@ -16,6 +16,7 @@ export function reportMarkdown(view: ReportView): string {
     "",
   );
   out.push(`**Do now:** ${safe(view.advice)}`, "");
+  for (const m of view.marks) out.push(`**${safe(m)}**`, "");
   if (view.command) out.push("```", view.command, "```", "");
   if (d)
     out.push(
@@ -29,7 +30,7 @@ export function reportMarkdown(view: ReportView): string {
   out.push("");
   if (d && d.suspects.length > 0) {
     out.push("## Causes", "", "| | suspect | belief | for | against |", "|---|---|---|---|---|");
-    for (const [i, s] of d.suspects.slice(0, 5).entries())
+    for (const [i, s] of view.suspects.entries())
       out.push(
         `| ${i + 1} | ${safe(s.name)} | ${percent(s.confidence)} | ${s.for
           .slice(0, 3)
@@ -50,6 +51,14 @@ export function reportMarkdown(view: ReportView): string {
       "",
     );
     for (const h of action.history) out.push(`- ${formatTime(h.timeMs)} ${h.state}: ${safe(h.detail)}`);
+    out.push("");
+  }
+  if (d?.similar && d.similar.length > 0) {
+    out.push("## Seen before", "");
+    for (const s of d.similar)
+      out.push(
+        `- ${safe(s.id)}, ${percent(s.similarity)} alike (${s.why.map(safe).join(", ")}): ${safe(s.headline)}; ${s.repair === null ? "no repair is known" : `fixed by: ${safe(s.repair)}`}`,
+      );
     out.push("");
   }
   out.push("## Timeline", "");

@@ -5,8 +5,9 @@ import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } fro
 import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";
 import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
 import type { CaseView } from "../diagnose/case-view.ts";
-import { diagnose } from "../diagnose/diagnose.ts";
+import { diagnoseAndSign } from "../diagnose/diagnose.ts";
 import { history } from "../diagnose/history.ts";
+import { incidentMemory } from "../diagnose/memory.ts";
 import { LabelCounts } from "./observe/tally.ts";
 
 export interface IncidentsOptions extends CorrelatorOptions {
@@ -41,7 +42,11 @@ const selfNote = (series: readonly string[]): string =>
 
 export function incidentsStage(options: IncidentsOptions) {
   const tables = new Tables(options.tableLimits);
-  const parts = { correlate: correlator(options), history: history(tables, { windows: options.historyWindows }) };
+  const parts = {
+    correlate: correlator(options),
+    history: history(tables, { windows: options.historyWindows }),
+    memory: incidentMemory(),
+  };
   const saved = { entities: 0, series: 0 };
   const due = new Map<string, Due>();
   /** Series in which the pipeline itself is off its usual course, by anomaly. */
@@ -69,7 +74,9 @@ export function incidentsStage(options: IncidentsOptions) {
         mask: past,
       });
       const own = incident.labels.includes(SELF_LABEL);
-      const diagnosis = diagnose(own ? view : withoutSelf(view));
+      const { diagnosis: found, signature } = diagnoseAndSign(own ? view : withoutSelf(view));
+      const similar = own ? [] : parts.memory.see(incident.id, found, signature);
+      const diagnosis = similar.length === 0 ? found : { ...found, similar };
       const unsteady = own ? [] : [...new Set(selfOpen.values())].sort();
       parts.correlate.setDiagnosis(
         incident.id,
@@ -81,6 +88,7 @@ export function incidentsStage(options: IncidentsOptions) {
   const emit = (events: readonly IncidentEvent[], out: Outbox) => {
     for (const { kind, incident } of events) {
       happened.add(kind);
+      if (incident.state === "resolved" && !incident.labels.includes(SELF_LABEL)) parts.memory.over(incident);
       if (kind === "resolved") {
         due.delete(incident.id);
         const { faultStartMs, resolvedMs } = incident.times;

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { formatDuration, formatValue } from "../../pipelines/core/format.ts";
+import type { Diagnosis } from "../../pipelines/core/records.ts";
+import { graphSvg } from "../../pipelines/report/graph.ts";
 import { reportSchema } from "../../pipelines/report/json.ts";
 import { renderReport } from "../../pipelines/report/report.ts";
 import { jsonl } from "../../pipelines/report/sinks/jsonl.ts";
@@ -69,6 +71,80 @@ describe("report", () => {
     const { html, markdown } = await renderReport({ incident, actions, generatedMs: T0 });
     expect(html).toContain(text);
     for (const t of [html, markdown]) expect(t).not.toMatch(/undefined|NaN|\[object/);
+  });
+
+  it("draws callers left of callees, circles too", async () => {
+    const edge = (caller: string, callee: string) => ({ caller, callee, calls: 1, errorRatio: 0, durationMs: 1 });
+    const d = incidentOf().diagnosis as Diagnosis;
+    const svg = graphSvg({ ...d, edges: [edge("a", "b"), edge("b", "c"), edge("c", "a"), edge("x", "c")] });
+    const x = (name: string) => Number(new RegExp(`<title>${name}</title><rect[^>]* x="(\\d+)"`).exec(svg)?.[1]);
+    expect([x("x"), x("c")]).toEqual([12, 12 + 190]);
+    expect(x("a")).toBeLessThan(x("b"));
+    for (const n of ["a", "b", "c", "x"]) expect(x(n)).toBeLessThan(4 * 190);
+    // Dense ones take no time either.
+    const names = Array.from({ length: 30 }, (_, i) => `n${String(i).padStart(2, "0")}`);
+    const dense = names.flatMap((n, i) => names.slice(i + 1).map((m) => edge(n, m)));
+    const began = performance.now();
+    graphSvg({ ...d, edges: dense });
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
+  it("names what must be known first: silenced, merged, called noise, a flood, the pipeline itself", async () => {
+    const incident = incidentOf("payment", {
+      muted: { silenceId: "SIL-1", untilMs: T0 },
+      verdict: { label: "expected", by: "ann", atMs: T0, note: "load test" },
+      digest: { groups: 37 },
+      labels: ["self"],
+    });
+    const { html, markdown } = await renderReport({ incident, actions: [], generatedMs: T0 });
+    for (const text of [html, markdown])
+      for (const said of [
+        "Nobody is paged: SIL-1",
+        "ann called it expected: load test",
+        "37 groups",
+        "about faultwright itself",
+      ])
+        expect(text.replaceAll("\\", "")).toContain(said);
+    const merged = await renderReport({
+      incident: incidentOf("payment", { mergedInto: "INC-2", state: "resolved" }),
+      actions: [],
+      generatedMs: T0,
+    });
+    expect(merged.html).toContain("it is part of INC-2 now");
+  });
+
+  it("shows earlier incidents that looked alike, and on top what fixed one", async () => {
+    const incident = incidentOf();
+    const similar = [
+      {
+        id: "INC-OLD",
+        headline: "payment was <b>slow</b>",
+        cause: "payment",
+        repair: "restart of payment",
+        similarity: 0.87,
+        why: ["cause cpu up"],
+      },
+    ];
+    const known = { ...incident, diagnosis: { ...(incident.diagnosis as Diagnosis), similar } };
+    const { html, markdown, json } = await renderReport({ incident: known, actions: [], generatedMs: T0 });
+    expect(html).toContain("Looks like INC-OLD (87 %), which was fixed by: restart of payment");
+    expect(html).not.toContain("<b>slow");
+    expect(markdown).toContain("INC-OLD, 87 % alike (cause cpu up)");
+    expect(json.similar).toEqual(similar);
+  });
+
+  it("leaves out evidence that says that nothing changed", async () => {
+    const incident = incidentOf();
+    const d = incident.diagnosis as Diagnosis;
+    const nothing = { ranker: "metric-shift", score: 0.0001, text: "0 % of its requests fail instead of 0 %" };
+    const suspects = [...d.suspects, { ...d.suspects[0]!, name: "idle", confidence: 0.005, for: [nothing] }];
+    const { html } = await renderReport({
+      incident: { ...incident, diagnosis: { ...d, suspects } },
+      actions: [],
+      generatedMs: T0,
+    });
+    expect(html).not.toContain("0 % of its requests fail instead of 0 %");
+    expect(html).toContain("idle (");
   });
 
   it("quotes a data directory for the shell", async () => {

@@ -110,6 +110,19 @@ const diagnosis = z.object({
     }),
   ),
   missing: z.array(z.string()).describe("Data that a surer answer would have needed."),
+  similar: z
+    .array(
+      z.object({
+        id: z.string(),
+        headline: z.string(),
+        cause: z.string(),
+        repair: z.string().nullable().describe("What fixed it; null if nothing did that is known."),
+        similarity: z.number().describe("0 to 1."),
+        why: z.array(z.string()).describe("What they share, the most telling first."),
+      }),
+    )
+    .optional()
+    .describe("Earlier incidents that looked alike."),
 });
 
 export const incidentV1 = z

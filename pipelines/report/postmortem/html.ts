@@ -17,12 +17,17 @@ a{color:var(--blue)}td .meta{display:block}.tag,.w{white-space:nowrap}td .tag{ma
 const ROWS = 1000;
 
 const section = (title: string, body: string) => (body === "" ? "" : `<section><h2>${h(title)}</h2>${body}</section>`);
-const row = (cells: readonly string[]) => `<tr>${cells.map((c) => `<td>${c}</td>`).join("")}</tr>`;
+/** `names`: what a cell is, said in it where the heads of the columns have no room. */
+const row = (cells: readonly string[], names: readonly string[] = []) =>
+  `<tr>${cells.map((c, i) => `<td${names[i] ? ` data-th="${h(names[i] as string)}"` : ""}>${c}</td>`).join("")}</tr>`;
 const table = (head: readonly string[], rows: readonly string[]) =>
   `<table><tr>${head.map((t) => `<th>${h(t)}</th>`).join("")}</tr>${rows.slice(0, ROWS).join("")}</table>${rows.length > ROWS ? `<p class="meta">${rows.length - ROWS} more in postmortem.json</p>` : ""}`;
 const tag = (name: string, text = name) => `<span class="tag ${h(name)}">${h(text)}</span>`;
 const tile = (value: string | number, text: string, bad = false) =>
   `<div${bad ? ' class="bad"' : ""}><b>${h(String(value))}</b><span>${h(text)}</span></div>`;
+
+const INPUTS = ["input", "format", "rows", "from", "to"];
+const CAUSES = ["suspect", "incidents", "time", "worst"];
 
 function incidentRow(i: FoundIncident, r: PostmortemReport): string {
   const id = i.report === null ? h(i.id) : `<a href="${h(i.report)}">${h(i.id)}</a>`;
@@ -34,14 +39,18 @@ function incidentRow(i: FoundIncident, r: PostmortemReport): string {
   ]);
 }
 
+const KNOWN = ["start", "incident", "outcome", "detected after", "by"];
 const knownRow = (k: KnownIncident) =>
-  row([
-    `<span class="w">${h(stamp(k.startMs))}</span>`,
-    `${h(k.id)}<span class="meta">${h(k.service)}</span>`,
-    tag(k.outcome),
-    k.delayMs === null ? "" : h(formatDuration(k.delayMs)),
-    `${h(k.incidentId ?? "")}<span class="meta">${h(rankOf(k))}</span>`,
-  ]);
+  row(
+    [
+      `<span class="w">${h(stamp(k.startMs))}</span>`,
+      `${h(k.id)}<span class="meta">${h(k.service)}</span>`,
+      tag(k.outcome),
+      k.delayMs === null ? "" : h(formatDuration(k.delayMs)),
+      `${h(k.incidentId ?? "")}<span class="meta">${h(rankOf(k))}</span>`,
+    ],
+    KNOWN,
+  );
 
 export function postmortemHtml(r: PostmortemReport): string {
   const k = r.known;
@@ -63,7 +72,7 @@ export function postmortemHtml(r: PostmortemReport): string {
       k
         ? `${comparisonLines(r)
             .map((l) => `<p>${h(l)}</p>`)
-            .join("")}${table(["start", "incident", "outcome", "detected after", "by"], k.list.map(knownRow))}`
+            .join("")}${table(KNOWN, k.list.map(knownRow))}`
         : "",
     ),
     section(
@@ -80,8 +89,10 @@ export function postmortemHtml(r: PostmortemReport): string {
       r.causes.length === 0
         ? ""
         : table(
-            ["suspect", "incidents", "time", "worst"],
-            r.causes.map((c) => row([h(c.name), String(c.incidents), h(formatDuration(c.downMs)), tag(c.severity)])),
+            CAUSES,
+            r.causes.map((c) =>
+              row([h(c.name), String(c.incidents), h(formatDuration(c.downMs)), tag(c.severity)], CAUSES),
+            ),
           ),
     ),
     reliabilitySection(r.reliability),
@@ -98,9 +109,12 @@ export function postmortemHtml(r: PostmortemReport): string {
       r.inputs.length === 0
         ? ""
         : `<p>${r.data.rows} rows, windows of ${h(formatDuration(r.windowMs))}, ${plural(r.data.anomalies, "unusual series", "unusual series")}</p>${table(
-            ["input", "format", "rows", "from", "to"],
+            INPUTS,
             r.inputs.map((i) =>
-              row([`<code>${h(i.name)}</code>`, h(i.format), String(i.rows), h(stamp(i.firstMs)), h(stamp(i.lastMs))]),
+              row(
+                [`<code>${h(i.name)}</code>`, h(i.format), String(i.rows), h(stamp(i.firstMs)), h(stamp(i.lastMs))],
+                INPUTS,
+              ),
             ),
           )}`,
     ),

@@ -185,7 +185,7 @@ describe("a post-mortem that is killed", () => {
     }
     expect(kills).toBeGreaterThanOrEqual(1);
     expect(outputs("stormy")).toEqual(outputs("calm"));
-  }, 120_000);
+  }, 300_000);
 
   it("is not mixed with another one", async () => {
     mkdirSync(join(dir, "mixed/.work"), { recursive: true });
