@@ -71,7 +71,7 @@ export function postmortemCommand(): Command {
       moment,
     )
     .option("--to <time>", "its end; by default the last row", moment)
-    .option("--input <paths...>", "files and folders: CSV, JSON lines, OTLP/JSON dumps, each also .gz")
+    .option("--input <paths...>", "files and folders: CSV, JSON lines, OTLP/JSON dumps, each also .gz, and Parquet")
     .option("--format <name>", "of the files, where their extension or content does not tell")
     .option("--config <file>", "configuration; without --input its journal or Kafka topics are read")
     .option("--data-dir <dir>", "incidents as a pipeline stored them, instead of --input: nothing is computed again")

@@ -1,7 +1,6 @@
 /** Files of a long range as sources: one that begins later is not opened before time has come to it. */
 import type { Source } from "../../core/source.ts";
-import { fileSource } from "../../ingest/sources/files.ts";
-import type { InputFile } from "./inputs.ts";
+import { type InputFile, sourceOf } from "./inputs.ts";
 
 const MARKED = "marked";
 
@@ -14,7 +13,7 @@ export function filePart(
   { path, format }: Pick<InputFile, "path" | "format">,
   { markMs, arrivedMs }: { markMs: number | null; arrivedMs: number },
 ): Source {
-  const inner = fileSource({ path, format });
+  const inner = sourceOf({ path, format });
   const innerPosition = (position: string | undefined) => (position === MARKED ? undefined : position);
   return {
     name: inner.name,

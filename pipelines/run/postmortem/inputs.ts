@@ -3,15 +3,17 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PipelineError } from "../../core/errors.ts";
 import { DEFAULT_SIGNAL_LIMITS, type Decoder, decoderFor, SignalSink } from "../../core/signals.ts";
+import type { Source } from "../../core/source.ts";
 import { Tables } from "../../core/tables.ts";
 import { detectFormat } from "../../ingest/detect-format.ts";
 import { fileSource } from "../../ingest/sources/files.ts";
+import { parquetSource } from "../../ingest/sources/parquet.ts";
 
 export interface InputFile {
   readonly path: string;
   /** Name of a decoder. */
   readonly format: string;
-  /** Bytes to be read; of a gzip what it unpacks to, as far as its trailer tells. */
+  /** Bytes to be read; of a gzip what it unpacks to, as far as its trailer tells; of Parquet rows. */
   readonly sizeBytes: number;
   /** Earliest event time in its beginning; null where nothing there can be read. */
   readonly firstMs: number | null;
@@ -56,16 +58,18 @@ async function unpackedBytes(path: string, packed: number): Promise<number> {
   }
 }
 
+export const PARQUET = "parquet";
+
+/** What reads a file of this format. */
+export const sourceOf = ({ path, format }: { path: string; format: string }): Source =>
+  format === PARQUET ? parquetSource({ path }) : fileSource({ path, format });
+
 /** The decoder's name for a file, by its extension or what is in it. @throws PipelineError INPUT_INVALID */
 async function formatOf(path: string): Promise<string> {
   const known = /\.(csv|jsonl|ndjson)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
   if (known === "ndjson") return "jsonl";
   if (known) return known;
-  if (/\.parquet$/i.test(path))
-    throw new PipelineError("INPUT_INVALID", path, {
-      detail: "Parquet is not read",
-      hint: "write it as CSV or JSON lines first, for instance with DuckDB: COPY (FROM 'x.parquet') TO 'x.csv'",
-    });
+  if (/\.parquet$/i.test(path)) return PARQUET;
   const file = fileSource({ path, format: "text" });
   try {
     const head = await file.read(undefined, 1);
@@ -89,7 +93,7 @@ async function sample(path: string, format: string, decoders: Readonly<Record<st
     ...DEFAULT_SIGNAL_LIMITS,
     maxFutureMs: Number.MAX_SAFE_INTEGER / 2,
   });
-  const file = fileSource({ path, format });
+  const file = sourceOf({ path, format });
   let firstMs = Number.POSITIVE_INFINITY;
   const times = new Map<number, number[]>();
   try {
@@ -131,12 +135,21 @@ async function sample(path: string, format: string, decoders: Readonly<Record<st
   return { firstMs: Number.isFinite(firstMs) ? firstMs : null, stepMs: steps[steps.length >> 1] ?? null };
 }
 
+async function rowsOf(path: string): Promise<number> {
+  const file = parquetSource({ path });
+  try {
+    return await file.rows();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Files in the order given, folders walked by name. @throws PipelineError INPUT_INVALID for what can't be read */
 export async function inputFiles(
   paths: readonly string[],
   { decoders, format }: { decoders: Readonly<Record<string, Decoder>>; format?: string },
 ): Promise<InputFile[]> {
-  if (format !== undefined && !Object.hasOwn(decoders, format))
+  if (format !== undefined && format !== PARQUET && !Object.hasOwn(decoders, format))
     throw new PipelineError("INPUT_INVALID", `format ${format}`, {
       detail: `no decoder has that name; there are ${Object.keys(decoders).sort().join(", ")}`,
     });
@@ -147,7 +160,8 @@ export async function inputFiles(
     const { size } = await stat(path);
     if (size === 0) continue;
     const own = format ?? (await formatOf(path));
-    const sizeBytes = /\.gz$/i.test(path) ? await unpackedBytes(path, size) : size;
+    const sizeBytes =
+      own === PARQUET ? await rowsOf(path) : /\.gz$/i.test(path) ? await unpackedBytes(path, size) : size;
     out.push({ path, format: own, sizeBytes, ...(await sample(path, own, decoders)) });
   }
   if (out.length === 0)

@@ -213,6 +213,7 @@ async function configRange(given: Config, clock: Clock, log: Logger): Promise<Ra
 
 /** Of files alone: how much a topic holds between two offsets is not known. */
 function shareOf(inputs: readonly InputFile[]) {
+  // Rows of a Parquet file stand beside bytes of others: a folder holds one kind as a rule, and it is an estimate.
   const total = inputs.reduce((sum, f) => sum + f.sizeBytes, 0);
   return (positionOf: (source: string) => string | undefined): number | null => {
     if (total === 0) return null;

@@ -11,7 +11,7 @@ import { systemClock } from "../../../pipelines/core/clock.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
 import type { Incident } from "../../../pipelines/core/records.ts";
 import { type PostmortemReport, postmortemJsonSchema } from "../../../pipelines/core/schemas/postmortem.ts";
-import { type PostmortemOptions, postmortem } from "../../../pipelines/run/postmortem/postmortem.ts";
+import { type PostmortemOptions, postmortem, postmortemOfStore } from "../../../pipelines/run/postmortem/postmortem.ts";
 import { stream } from "../../../pipelines/run/stream.ts";
 import { openStore } from "../../../pipelines/runtime/store/pglite.ts";
 import { writeSignals } from "../../chaos/signals.ts";
@@ -36,6 +36,15 @@ const run = (out: string, more: Partial<PostmortemOptions> = {}): Promise<Postmo
     log,
     ...more,
   });
+/** Writes what a query gives. */
+async function parquet(query: string, path: string): Promise<void> {
+  const { DuckDBInstance } = await import("@duckdb/node-api");
+  const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
+  const connection = await instance.connect();
+  await connection.run(`COPY (${query}) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`);
+  connection.closeSync();
+  instance.closeSync();
+}
 const outputs = (out: string) =>
   readdirSync(join(dir, out), { recursive: true, withFileTypes: true })
     .filter((f) => f.isFile())
@@ -133,16 +142,84 @@ describe("post-mortem", () => {
     expect(ranged.reliability.observedHours).toBeCloseTo(1 / 6, 2);
   }, 60_000);
 
+  it("reads Parquet as it reads the CSV that it came from", async () => {
+    mkdirSync(join(dir, "columns"));
+    for (const [i, path] of paths.entries())
+      if (path.endsWith(".csv"))
+        await parquet(
+          // A time as Parquet has it, a column that is no number, and one of another type.
+          `SELECT * REPLACE (make_timestamp_ms(timestamp) AS timestamp), 'v1' AS note FROM read_csv('${path}')`,
+          join(dir, `columns/${i}.parquet`),
+        );
+      else writeFileSync(join(dir, `columns/${i}.jsonl`), readFileSync(path));
+    const same = await run("columns-out", { input: [join(dir, "columns")] });
+    expect(same.inputs.map((i) => i.format)).toContain("parquet");
+    expect(same.data.rows).toBe(report.data.rows);
+    expect(same.incidents.map((i) => [i.incidentId, i.detectedMs, i.headline])).toEqual(
+      report.incidents.map((i) => [i.incidentId, i.detectedMs, i.headline]),
+    );
+  }, 60_000);
+
+  it("reads the journal of a pipeline by its config, and its stored incidents, as the stream saw them", async () => {
+    const live = parseConfig(
+      JSON.stringify({
+        ...CONFIG,
+        dataDir: join(dir, "piped"),
+        sources: [{ kind: "otlp-http", port: 0 }],
+        selfObserve: false,
+      }),
+    );
+    const { openJournal } = await import("../../../pipelines/runtime/embedded/journal.ts");
+    const journal = await openJournal({ dir: join(dir, "piped/journal"), clock: systemClock });
+    const [csv = [], jsonl = []] = paths.map((p) => readFileSync(p, "utf8").trim().split("\n"));
+    const head = csv.shift();
+    // Five seconds a request, as senders do it.
+    for (let endMs = START_MS + 5000, c = 0, j = 0; c < csv.length; endMs += 5000) {
+      const [fromC, fromJ] = [c, j];
+      while (c < csv.length && Number((csv[c] as string).split(",", 1)[0]) < endMs) c++;
+      while (j < jsonl.length) {
+        const at = /"time":"([^"]+)"/.exec(jsonl[j] as string)?.[1];
+        if (at !== undefined && Date.parse(at) >= endMs) break;
+        j++;
+      }
+      await journal.append({ format: "csv", value: Buffer.from([head, ...csv.slice(fromC, c)].join("\n")) });
+      await journal.append({ format: "jsonl", value: Buffer.from(jsonl.slice(fromJ, j).join("\n")) });
+    }
+    await journal.close();
+    const ofJournal = await postmortem({ config: live, outDir: join(dir, "of-journal"), clock: systemClock, log });
+    expect(ofJournal.data.rows).toBe(report.data.rows);
+    const when = (r: PostmortemReport) =>
+      r.incidents.map((i) => [i.incidentId, i.severity, i.detectedMs, i.cause?.name]);
+    expect(when(ofJournal)).toEqual(when(report));
+
+    const store = await openStore(join(dir, "live/store"));
+    const stored = await postmortemOfStore(store, {
+      system: "default",
+      windowMs: 5000,
+      outDir: join(dir, "of-store"),
+      toMs: report.toMs,
+      fromMs: report.fromMs,
+      clock: systemClock,
+    });
+    await store.close();
+    const short = (r: PostmortemReport) =>
+      r.incidents.map((i) => [i.id, i.severity, i.startMs, i.detectedMs, i.resolvedMs]);
+    expect(short(stored)).toEqual(short(report));
+    expect(existsSync(join(dir, "of-store", stored.incidents[0]?.report as string))).toBe(true);
+  }, 60_000);
+
   it.each([
     ["no such file", ["nowhere.csv"], /INPUT_INVALID at nowhere.csv/],
     ["an empty file", ["empty.csv"], /nothing to read/],
-    ["Parquet", ["x.parquet"], /Parquet is not read/],
+    ["what is no Parquet", ["x.parquet"], /SOURCE_UNREADABLE at .*x.parquet/],
+    ["Parquet without a time", ["no-time.parquet"], /DECODE_BAD_FIELD.*no column `timestamp`/],
     ["bytes of no format", ["x.bin"], /format can't be told/],
   ])("refuses %s with its place", async (_, names, message) => {
     writeFileSync(join(dir, "empty.csv"), "");
     writeFileSync(join(dir, "x.parquet"), "PAR1");
+    await parquet("SELECT 1 AS a, 2 AS b", join(dir, "no-time.parquet"));
     writeFileSync(join(dir, "x.bin"), Buffer.from([0, 255, 3, 1, 0, 9]));
-    const input = names.map((n) => (n.startsWith("no") ? n : join(dir, n)));
+    const input = names.map((n) => (n.startsWith("nowhere") ? n : join(dir, n)));
     await expect(run("refused", { input })).rejects.toThrow(message);
   });
 
