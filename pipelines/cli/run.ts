@@ -86,7 +86,15 @@ async function compare(liveDir: string, replayDir: string) {
   const replay = await openStore(replayDir);
   try {
     const out: Record<string, { live: number; replay: number; equal: boolean; firstDifference: string | null }> = {};
-    for (const topic of ["anomalies", "incidents", "actions", "notifications", "dead-letters", "scores"] as const) {
+    for (const topic of [
+      "anomalies",
+      "incidents",
+      "actions",
+      "suppressions",
+      "notifications",
+      "dead-letters",
+      "scores",
+    ] as const) {
       const a: string[] = [];
       const b: string[] = [];
       for await (const r of allRecords(live, topic)) a.push(`${r.key} ${r.value}`);

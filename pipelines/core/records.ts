@@ -275,7 +275,7 @@ export interface Incident {
   readonly verdict?: Verdict;
   /** It is part of this incident now, and resolved here. */
   readonly mergedInto?: string;
-  /** A silence covers all of its anomalies: it is recorded, and nobody is paged. */
+  /** A silence, calendar or suppression covers all of its anomalies: it is recorded, and nobody is paged. */
   readonly muted?: { readonly silenceId: string; readonly untilMs: number };
   /** Too many opened at once: this one stands for so many groups of anomalies. */
   readonly digest?: { readonly groups: number };
@@ -313,6 +313,39 @@ export interface Silence {
   readonly createdMs: number;
   /** Who ended it before its time. */
   readonly endedBy: string | null;
+}
+
+/** One of the signs that a suppression covers. */
+export interface Sign {
+  readonly entity: string;
+  /** With its attributes, the template of a log series among them. */
+  readonly series: string;
+  readonly direction: Direction;
+}
+/**
+ * Incidents that show nothing but these signs page nobody. Proposed when somebody labels an incident expected or noise;
+ * in force once a person accepts it, until it expires or is removed.
+ */
+export interface Suppression {
+  readonly id: string;
+  readonly state: "proposed" | "active" | "expired" | "removed";
+  readonly label: "expected" | "noise";
+  /** The incident that was labelled. */
+  readonly incidentId: string;
+  readonly signs: readonly Sign[];
+  /** Hour of the week, UTC, 0 is Monday from midnight, at which it began; an hour and a half either way. Null: at any time. */
+  readonly hourOfWeek: number | null;
+  readonly note: string;
+  readonly proposedBy: string;
+  readonly createdMs: number;
+  readonly acceptedBy: string | null;
+  readonly acceptedMs: number | null;
+  readonly expiresMs: number | null;
+  /** Who removed it. */
+  readonly endedBy: string | null;
+  /** Incidents that it kept quiet, and when it did so last. */
+  readonly count: number;
+  readonly lastMs: number | null;
 }
 
 export interface TimelineEntry {
@@ -389,6 +422,16 @@ export type Control =
   | { readonly kind: "acknowledge"; readonly timeMs: number; readonly incidentId: string; readonly by: string }
   | IncidentControl
   | {
+      readonly kind: "suppress";
+      readonly timeMs: number;
+      readonly suppressionId: string;
+      readonly by: string;
+      readonly expiresMs: number;
+      /** Not only at its time of the week. */
+      readonly anyTime: boolean;
+    }
+  | { readonly kind: "unsuppress"; readonly timeMs: number; readonly suppressionId: string; readonly by: string }
+  | {
       readonly kind: "approve";
       readonly timeMs: number;
       readonly planId: string;
@@ -443,6 +486,7 @@ export interface TopicRecords {
   readonly notifications: Notification;
   readonly deliveries: Delivery;
   readonly silences: Silence;
+  readonly suppressions: Suppression;
   readonly "dead-letters": DeadLetter;
   /** How the versions of a model get on; nobody is paged by it. */
   readonly scores: ModelScores;
@@ -453,6 +497,7 @@ export const TOPICS: readonly Topic[] = [
   "incidents",
   "actions",
   "silences",
+  "suppressions",
   "notifications",
   "deliveries",
   "dead-letters",

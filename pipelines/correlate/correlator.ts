@@ -1,5 +1,5 @@
 /** Anomalies to incidents: few, stable, and opened only on evidence that an engineer would accept. */
-import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
+import type { Anomaly, ChangeEvent, Incident, LabelRecord } from "../core/records.ts";
 import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { alertBudget } from "./alert-budget.ts";
@@ -23,9 +23,9 @@ import { groups } from "./groups.ts";
 import * as life from "./incident-state.ts";
 import { rarity } from "./rarity.ts";
 import { silences } from "./silences.ts";
-import type { Correlator, CorrelatorOptions, IncidentEvent } from "./types.ts";
+import type { Correlator, CorrelatorOptions, Cover, IncidentEvent } from "./types.ts";
 
-export type { Correlator, CorrelatorOptions, IncidentEvent } from "./types.ts";
+export type { Correlator, CorrelatorOptions, Cover, IncidentEvent } from "./types.ts";
 
 interface Held {
   incident: Incident;
@@ -98,6 +98,17 @@ export function correlator(options: CorrelatorOptions): Correlator {
   const linked = (a: string, b: string) => !together.empty && together.linked(a, b, nowMs);
   const close = (a: string, b: string) => a === b || graph.near(a).has(b) || linked(a, b);
   const near = (a: string, b: string) => isSelf(a) === isSelf(b) && (!graph.has(a) || !graph.has(b) || close(a, b));
+  /** Known to hang together, not just not known to be apart. */
+  const related = (a: string, b: string) => a === b || linked(a, b) || (graph.has(a) && graph.near(a).has(b));
+  /** Once the rate of chance is known, what nobody knows to be related joins an incident only as it begins. */
+  const inTime = (h: Held, a: Anomaly) =>
+    chanceOf([a]) === undefined || a.detectedMs <= h.incident.times.detectedMs + joinMs;
+  const chanceOf = (list: readonly Anomaly[]) => budget?.chancePerWeek(distinctByFamily(list));
+  /** Chance has so much going on at any time. */
+  const byChance = (list: readonly Anomaly[]) => {
+    const chance = chanceOf(list.filter((a) => !benign(a)));
+    return budget !== undefined && chance !== undefined && chance > budget.budget;
+  };
   const takeIn = (h: Held, anomalies: readonly Anomaly[], kind: IncidentEvent["kind"] = "updated") => {
     const before = h.incident.anomalies;
     change(h.incident.id, life.absorb(h.incident, anomalies, isEntry), kind);
@@ -115,7 +126,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
     for (const a of [...pending.values()].sort(byStart)) {
       const h = open.find(
         (o) =>
-          a.detectedMs >= o.incident.times.faultStartMs - joinMs && o.incident.entities.some((e) => near(e, a.entity)),
+          a.detectedMs >= o.incident.times.faultStartMs - joinMs &&
+          o.incident.entities.some((e) => near(e, a.entity) && (inTime(o, a) || related(e, a.entity))),
       );
       if (!h) continue;
       joined.set(h.incident.id, [...(joined.get(h.incident.id) ?? []), a]);
@@ -189,8 +201,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   /** By how often chance brings such a group, once that is known; by the rule until then. */
   function admits(group: readonly Anomaly[], patience: Parameters<typeof opens>[2]["patience"]): boolean {
     const signs = group.filter((a) => !benign(a) && confirmed(a, nowMs, { ...rule, patience }));
-    const chance = budget?.chancePerWeek(distinctByFamily(signs));
-    if (budget && chance !== undefined) return chance <= budget.budget;
+    if (budget && chanceOf(signs) !== undefined) return !byChance(signs);
     return opens(group, nowMs, { ...rule, patience });
   }
   /** What ended without an incident, or with one that nobody took up, was chance. */
@@ -198,7 +209,10 @@ export function correlator(options: CorrelatorOptions): Correlator {
     if (!benign(a) && confirmed(a, nowMs, rule)) budget?.learn(alarmEvidence(a));
   }
   const taken = (i: Incident) =>
-    i.times.acknowledgedMs !== null || i.times.mitigatedMs !== null || i.times.verifiedMs !== null;
+    i.verdict?.label === "real" ||
+    i.times.acknowledgedMs !== null ||
+    i.times.mitigatedMs !== null ||
+    i.times.verifiedMs !== null;
   /** What broke here, and what broke elsewhere at about the same time. */
   function learnTogether(h: Held, now: readonly Anomaly[]) {
     const main = (list: readonly Anomaly[]) =>
@@ -268,17 +282,36 @@ export function correlator(options: CorrelatorOptions): Correlator {
     change(fresh.id, by.splitOff(fresh, h.incident.id, timeMs, who), "opened");
     own(part);
   }
-  /** Silences come, go and cover what comes: incidents of which all that tells is covered page nobody. */
+  /** A silence, a calendar or a suppression. */
+  function coverOf(a: Anomaly): Cover | undefined {
+    const silence = quiet.covering(a, nowMs, "mute");
+    if (!silence) return options.covered?.(a, nowMs);
+    return { id: silence.id, untilMs: silence.endsMs, text: by.said("silenced", silence.by, silence.comment) };
+  }
+  /** Incidents of which all that tells is covered page nobody, for as long as it is. */
   function mute() {
     for (const h of ordered()) {
-      if (h.incident.state === "resolved") continue;
-      if (quiet.size === 0 && !h.incident.muted) continue;
+      if (h.incident.state === "resolved" || (quiet.size === 0 && !options.covered && !h.incident.muted)) continue;
       const telling = active(h).filter((a) => !benign(a));
-      const covers = (telling.length > 0 ? telling : h.incident.anomalies).map((a) => quiet.covering(a, nowMs, "mute"));
-      const all = covers.every((s) => s !== undefined);
-      const last = all ? covers.reduce((m, s) => (s && m && s.endsMs < m.endsMs ? s : m)) : undefined;
-      change(h.incident.id, by.muted(h.incident, last, nowMs));
+      let shortest: Cover | undefined;
+      for (const a of telling.length > 0 ? telling : h.incident.anomalies) {
+        const cover = coverOf(a);
+        if (!cover) {
+          shortest = undefined;
+          break;
+        }
+        if (!shortest || cover.untilMs < shortest.untilMs) shortest = cover;
+      }
+      change(h.incident.id, by.muted(h.incident, shortest, nowMs));
     }
+  }
+  /** The last word on what it was: whether it counts against the budget. */
+  function label(h: Held, record: LabelRecord) {
+    const before = h.incident.verdict?.label;
+    change(h.incident.id, by.labelled(h.incident, record));
+    if (h.incident.state !== "resolved" || taken(h.incident) || h.incident.muted) return;
+    if (record.label === "real" && before !== "real") budget?.refund();
+    else if (record.label !== "real" && before === "real") budget?.spent();
   }
   const touches = (incident: Incident, c: ChangeEvent) => incident.entities.some((e) => near(e, c.entity));
   function sameAgain(h: Held, group: readonly Anomaly[]): boolean {
@@ -303,11 +336,12 @@ export function correlator(options: CorrelatorOptions): Correlator {
       const before = h.lastActiveMs;
       for (const a of h.incident.anomalies)
         if (h.openers.includes(a.id)) h.lastActiveMs = Math.max(h.lastActiveMs, Math.min(nowMs, a.endMs ?? nowMs));
-      if (now.some((a) => h.openers.includes(a.id)) || totalWeight(now, weigh) >= minEvidence / 2) {
+      const weighty = totalWeight(now, weigh) >= minEvidence / 2 && !byChance(now);
+      if (weighty || now.some((a) => h.openers.includes(a.id))) {
         h.lastActiveMs = nowMs;
       } else if (nowMs - h.lastActiveMs >= quietMs && !h.byHand) {
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
-        if (budget && h.evidence !== undefined && !taken(h.incident)) {
+        if (budget && h.evidence !== undefined && !taken(h.incident) && !h.incident.muted) {
           budget.spent();
           budget.learn(h.evidence);
         }
@@ -382,7 +416,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         Object.assign(h, { byHand: true, lastActiveMs: Math.max(nowMs, c.timeMs) });
         change(about, life.reopen(h.incident, c.timeMs, by.said("reopened", c.by, c.note)), "reopened");
         own(h);
-      } else if (c.kind === "label") change(about, by.labelled(h.incident, c.record));
+      } else if (c.kind === "label") label(h, c.record);
       else if (c.kind === "merge") {
         const into = held.get(c.into);
         if (into && into !== h && h.incident.mergedInto === undefined && into.incident.mergedInto === undefined)

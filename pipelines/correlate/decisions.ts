@@ -1,7 +1,7 @@
 /** What people decide about an incident, and what becomes of it then: pure transitions from record to record. */
-import type { Anomaly, Incident, LabelRecord, Silence } from "../core/records.ts";
+import type { Anomaly, Incident, LabelRecord } from "../core/records.ts";
 import { stateEntry, withTimeline } from "./incident-state.ts";
-import type { FloodLimits } from "./types.ts";
+import type { Cover, FloodLimits } from "./types.ts";
 
 export const DIGEST_LABEL = "digest";
 const NOTE_CHARS = 1000;
@@ -64,15 +64,16 @@ export const splitOff = (incident: Incident, from: string, timeMs: number, who: 
   ]);
 
 /** Sets or takes away the mark that nobody is to be paged. The same record where nothing changes. */
-export function muted(incident: Incident, silence: Silence | undefined, timeMs: number): Incident {
+export function muted(incident: Incident, cover: Cover | undefined, timeMs: number): Incident {
   const { muted: before, ...rest } = incident;
-  if (silence === undefined)
+  if (cover === undefined)
     return before === undefined
       ? incident
-      : withTimeline(rest, [stateEntry(timeMs, `no longer covered by silence ${before.silenceId}`)]);
-  if (before?.silenceId === silence.id && before.untilMs === silence.endsMs) return incident;
-  const entry = stateEntry(timeMs, said(`silenced (${silence.id})`, silence.by, silence.comment));
-  return withTimeline({ ...rest, muted: { silenceId: silence.id, untilMs: silence.endsMs } }, [entry]);
+      : withTimeline(rest, [stateEntry(timeMs, `no longer covered by ${before.silenceId}`)]);
+  if (before?.silenceId === cover.id && before.untilMs === cover.untilMs) return incident;
+  const next = { ...rest, muted: { silenceId: cover.id, untilMs: cover.untilMs } };
+  if (before?.silenceId === cover.id) return next;
+  return withTimeline(next, [stateEntry(timeMs, cover.text ?? `covered by ${cover.id}`)]);
 }
 
 /** An incident that collects what comes on top of too many. */

@@ -35,6 +35,15 @@ export interface CorrelatorOptions {
   readonly maxPending?: number;
   /** Incidents a week that may open without a fault; undefined: by the rule alone, see `OpenRule`. */
   readonly falseIncidentsPerWeek?: number | undefined;
+  /** What keeps an anomaly from paging anybody at this time: a calendar, a suppression. */
+  readonly covered?: ((anomaly: Anomaly, nowMs: number) => Cover | undefined) | undefined;
+}
+
+export interface Cover {
+  readonly id: string;
+  readonly untilMs: number;
+  /** For the timeline. */
+  readonly text?: string;
 }
 
 /** More than `incidents` opened within `perMs`: what comes on top is collected in one. */

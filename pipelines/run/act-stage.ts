@@ -4,6 +4,9 @@ import { type Outbox, type Stage, scoped, scopedChunks } from "../core/stage.ts"
 import { actionLifecycle, type LifecycleOptions } from "../recover/lifecycle.ts";
 import { notifier } from "../report/notify/notifier.ts";
 
+/** In maintenance, or where people said that it is nothing, nobody repairs: no suspect, so no plan. */
+const quieted = (incident: Incident): Incident => (incident.muted ? { ...incident, diagnosis: null } : incident);
+
 export function actStage(options: LifecycleOptions) {
   const lifecycle = actionLifecycle(options);
   const notify = notifier();
@@ -20,7 +23,7 @@ export function actStage(options: LifecycleOptions) {
     process(message, out) {
       if (message.type === "incident") {
         for (const n of notify.onIncident(message.incident)) out.emit("notifications", n.id, n);
-        emit(lifecycle.onIncident(message.incident as Incident), out);
+        emit(lifecycle.onIncident(quieted(message.incident)), out);
       } else if (message.type === "control") emit(lifecycle.onControl(message.control), out);
       else if (message.type === "watermark") {
         emit(lifecycle.advance(message.timeMs), out);

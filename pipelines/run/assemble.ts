@@ -66,6 +66,7 @@ export function assemble(config: Config) {
       historyWindows: incidents.historyWindows,
       topology: incidents.topology,
       flood: { incidents: incidents.flood.incidents, perMs: incidents.flood.per },
+      calendars: calendars(config.calendars),
       tableLimits: limits,
     }),
     act: actStage({

@@ -1,9 +1,11 @@
 /** Stage `incidents`: anomalies to incidents, each with a diagnosis that follows the evidence. */
-import type { Message } from "../core/records.ts";
+import { type Calendars, calendars } from "../core/calendar.ts";
+import type { Anomaly, Message, Suppression } from "../core/records.ts";
 import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";
-import { type CorrelatorOptions, correlator, type IncidentEvent } from "../correlate/correlator.ts";
+import { type CorrelatorOptions, type Cover, correlator, type IncidentEvent } from "../correlate/correlator.ts";
+import { suppressions } from "../correlate/suppressions.ts";
 import type { CaseView } from "../diagnose/case-view.ts";
 import { diagnoseAndSign } from "../diagnose/diagnose.ts";
 import { history } from "../diagnose/history.ts";
@@ -14,6 +16,8 @@ export interface IncidentsOptions extends CorrelatorOptions {
   /** Windows of every series kept for diagnosis. */
   readonly historyWindows: number;
   readonly tableLimits: TableLimits;
+  /** Of those in force, incidents page nobody. */
+  readonly calendars?: Calendars;
 }
 
 /** Windows until the next diagnosis of an open incident, after the one before: evidence comes in fast at first. */
@@ -42,10 +46,17 @@ const selfNote = (series: readonly string[]): string =>
 
 export function incidentsStage(options: IncidentsOptions) {
   const tables = new Tables(options.tableLimits);
+  const known = options.calendars ?? calendars([]);
+  const rules = suppressions();
+  const covered = (a: Anomaly, nowMs: number): Cover | undefined => {
+    const day = known.covering(a.entity, "learn", nowMs - options.windowMs, nowMs);
+    return day ? { id: `calendar:${day.name}`, untilMs: day.untilMs } : rules.covering(a, nowMs);
+  };
   const parts = {
-    correlate: correlator(options),
+    correlate: correlator({ ...options, covered }),
     history: history(tables, { windows: options.historyWindows }),
     memory: incidentMemory(),
+    suppressions: rules,
   };
   const saved = { entities: 0, series: 0 };
   const due = new Map<string, Due>();
@@ -97,7 +108,12 @@ export function incidentsStage(options: IncidentsOptions) {
       }
       out.emit("incidents", incident.id, incident);
       out.send({ type: "incident", incident });
+      if (incident.muted) tell(rules.used(incident.muted.silenceId, incident), out);
     }
+  };
+  const tell = (rule: Suppression | undefined, out: Outbox) => {
+    if (!rule) return;
+    out.emit("suppressions", rule.id, rule);
   };
 
   return {
@@ -139,6 +155,10 @@ export function incidentsStage(options: IncidentsOptions) {
           const { control } = message;
           const silence = correlate.onControl(control);
           if (silence) out.emit("silences", silence.id, silence);
+          if (control.kind === "label") {
+            const incident = correlate.get(control.record.incidentId);
+            if (incident) tell(rules.label(incident, control.record), out);
+          } else tell(rules.decide(control), out);
           if (control.kind === "result" && control.ok) correlate.markMitigated(control.incidentId, control.timeMs);
           if (control.kind === "executing" || control.kind === "result")
             correlate.addNote(control.incidentId, {
@@ -155,6 +175,7 @@ export function incidentsStage(options: IncidentsOptions) {
         case "watermark":
           emit(correlate.advance(message.timeMs), out);
           diagnoseDue(message.timeMs);
+          for (const rule of rules.advance(message.timeMs)) tell(rule, out);
           emit(correlate.drain(), out);
           out.send(message);
           return;

@@ -213,7 +213,7 @@ describe("silences", () => {
     expect(go(c, 12, 12).at(-1)?.incident.muted?.silenceId).toBe("SIL-1");
     const last = go(c, 13, 50).at(-1)!.incident;
     expect(last.muted).toBeUndefined();
-    expect(last.timeline.at(-1)?.text).toBe("no longer covered by silence SIL-1");
+    expect(last.timeline.at(-1)?.text).toBe("no longer covered by SIL-1");
   });
 
   it("end before their time, by somebody, and survive a restart until then", () => {

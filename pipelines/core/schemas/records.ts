@@ -9,6 +9,7 @@ import {
   type Incident,
   MATCH_FIELDS,
   type Silence,
+  type Suppression,
   type Topic,
   VERDICTS,
 } from "../records.ts";
@@ -161,7 +162,7 @@ export const incidentV1 = z
     muted: z
       .object({ silenceId: z.string(), untilMs: timeMs })
       .optional()
-      .describe("A silence covers all of its anomalies: nobody is paged."),
+      .describe("A silence, calendar or suppression covers all of its anomalies: nobody is paged."),
     digest: z
       .object({ groups: z.number() })
       .optional()
@@ -233,6 +234,28 @@ export const silenceV1 = z
     endedBy: z.string().nullable().describe("Who ended it before its time."),
   })
   .describe("Anomalies that page nobody for a while.");
+export const suppressionV1 = z
+  .object({
+    id: z.string(),
+    state: z.enum(["proposed", "active", "expired", "removed"]),
+    label: z.enum(["expected", "noise"]),
+    incidentId: z.string().describe("The incident that was labelled."),
+    signs: z.array(z.object({ entity: z.string(), series: z.string(), direction: z.enum(["up", "down"]) })),
+    hourOfWeek: z
+      .number()
+      .nullable()
+      .describe("UTC, 0 is Monday from midnight; an hour and a half either way. Null: at any time."),
+    note: z.string(),
+    proposedBy: z.string(),
+    createdMs: timeMs,
+    acceptedBy: z.string().nullable(),
+    acceptedMs: timeMs.nullable(),
+    expiresMs: timeMs.nullable(),
+    endedBy: z.string().nullable(),
+    count: z.number().describe("Incidents that it kept quiet."),
+    lastMs: timeMs.nullable(),
+  })
+  .describe("Incidents that show nothing but these signs page nobody, while it is active.");
 
 export const deadLetterV1 = z
   .object({
@@ -354,6 +377,7 @@ export const recordSchemas = {
   notifications: { name: "notification", version: 1, schema: notificationV1 },
   deliveries: { name: "delivery", version: 1, schema: deliveryV1 },
   silences: { name: "silence", version: 1, schema: silenceV1 },
+  suppressions: { name: "suppression", version: 1, schema: suppressionV1 },
   "dead-letters": { name: "dead-letter", version: 1, schema: deadLetterV1 },
   scores: { name: "scores", version: 1, schema: scoresV1 },
 } as const satisfies Record<Topic, { name: string; version: number; schema: z.ZodType }>;
@@ -379,5 +403,6 @@ true satisfies Same<z.output<typeof actionV1>, Action>;
 true satisfies Same<z.output<typeof notificationV1>, Notification>;
 true satisfies Same<z.output<typeof deliveryV1>, Delivery>;
 true satisfies Same<z.output<typeof silenceV1>, Silence>;
+true satisfies Same<z.output<typeof suppressionV1>, Suppression>;
 true satisfies Same<z.output<typeof deadLetterV1>, DeadLetter>;
 true satisfies Same<z.output<typeof scoresV1>, ModelScores>;

@@ -34,6 +34,7 @@ const timeOf: { readonly [T in Topic]: (record: TopicRecords[T]) => number } = {
   notifications: (n) => n.timeMs,
   deliveries: (d) => d.timeMs,
   silences: (s) => s.createdMs,
+  suppressions: (s) => Math.max(s.createdMs, s.acceptedMs ?? 0, s.lastMs ?? 0),
   "dead-letters": (l) => l.ingestTimeMs,
   scores: (s) => (s.kind === "summary" ? s.endMs : s.startMs),
 };

@@ -80,6 +80,7 @@ export function topicSpecs(names: Names, { route, features: tasks, replication }
     spec(names.output("notifications"), 1, latest),
     spec(names.output("deliveries"), 1, latest),
     spec(names.output("silences"), 1, latest),
+    spec(names.output("suppressions"), 1, latest),
     spec(names.state("route"), route, state),
     spec(names.state("features"), tasks, state),
     spec(names.state("incidents"), 1, state),
