@@ -9,6 +9,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import("./run.ts")).replayCommand(),
   agent: async () => (await import("./agent.ts")).agentCommand(),
   incidents: async () => (await import("./incidents.ts")).incidentsCommand(),
+  suppressions: async () => (await import("./suppressions.ts")).suppressionsCommand(),
+  feedback: async () => (await import("./feedback.ts")).feedbackCommand(),
   recover: async () => (await import("./recover.ts")).recoverCommand(),
   "dead-letters": async () => (await import("./dead-letters.ts")).deadLettersCommand(),
   score: async () => (await import("./score.ts")).scoreCommand(),

@@ -10,6 +10,7 @@ import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { type Door, listLetters } from "./dead-letters.ts";
 import { incidentRoutes } from "./incident-routes.ts";
 import { pageOf } from "./pages.ts";
+import { suppressionRoutes } from "./suppression-routes.ts";
 
 export interface ApiOptions {
   readonly store: Store;
@@ -48,6 +49,7 @@ export function apiRoutes(
   const by = (request: FastifyRequest) =>
     String((request.body as { by?: unknown } | null)?.by ?? "unknown").slice(0, 100);
 
+  suppressionRoutes(app, { store, clock, guard, tell });
   deadLetterRoutes(app, { store, door, clock, guard });
   if (approvalSecret && appendControl) approvalRoutes(app, { store, appendControl, clock, secret: approvalSecret });
   incidentRoutes(app, { store, clock, guard, tell });
