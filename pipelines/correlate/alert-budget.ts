@@ -6,7 +6,7 @@ const WEEK_MS = 7 * 86_400_000;
 /** Before it has seen a day and 30 anomalies, it has no opinion. */
 const LEAST_MS = 86_400_000;
 /** Shares of the budget for one anomaly alone, for two at once, for three ...: each is a test, and all are made. */
-const SHARES = [0.6, 0.2, 0.1, 0.06, 0.04] as const;
+const SHARES = [0.8, 0.1, 0.05, 0.03, 0.02] as const;
 /** What one false incident more or less than the budget changes, as a power of e; and how far that may go. */
 const GAIN = 0.05;
 const MOST_CORRECTION = [-1.5, 3] as const;
@@ -37,53 +37,66 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
   const correct = (by: number) => {
     correction = Math.min(MOST_CORRECTION[1], Math.max(MOST_CORRECTION[0], correction + by));
   };
-  const ready = () => startMs > 0 && nowMs - startMs >= LEAST_MS;
   const perWeek = (level: number) => peaks.rate(level) * rowsPerMs * WEEK_MS;
+  /** It has seen a day, and enough of chance. */
+  const known = () => startMs > 0 && nowMs - startMs >= LEAST_MS && !Number.isNaN(peaks.rate(0));
+
+  const rarest = (evidence: readonly number[]) => {
+    let [least, telling] = [Number.POSITIVE_INFINITY, 0];
+    for (let k = 0; k < Math.min(SHARES.length, evidence.length); k++) {
+      // all k + 1 of them at least as strong as the weakest
+      const rate = perWeek(evidence[k]!);
+      const times = (rate * ((rate * joinMs) / WEEK_MS) ** k) / factorial(k) / SHARES[k]!;
+      if (times < least) [least, telling] = [times, k + 1];
+    }
+    return { perWeek: least * Math.exp(correction), telling };
+  };
 
   return {
     get budget() {
       return budget;
     },
-    /** Time passes, with so many values of series; `learning`: anomalies would be told apart now. */
-    pass(toMs: number, rows: number, learning: boolean): void {
+    /** Anomalies that the rate rests on. */
+    get peaks() {
+      return peaks.peaks;
+    },
+    get correction() {
+      return correction;
+    },
+    /** Time passes, with so many values of series. */
+    pass(toMs: number, rows: number): void {
       if (nowMs === 0) startMs = nowMs = toMs;
       const dt = toMs - nowMs;
       if (dt <= 0) return;
       nowMs = toMs;
       // Within the first time constant the plain mean.
-      const known = Math.min(RATE_MS, Math.max(dt, nowMs - startMs));
-      rowsPerMs += (rows / dt - rowsPerMs) * (1 - Math.exp(-dt / known));
-      if (learning) peaks.pass(rows);
-      if (ready()) correct((-GAIN * budget * dt) / WEEK_MS);
+      const span = Math.min(RATE_MS, Math.max(dt, nowMs - startMs));
+      rowsPerMs += (rows / dt - rowsPerMs) * (1 - Math.exp(-dt / span));
+      peaks.pass(rows);
+      if (known()) correct((-GAIN * budget * dt) / WEEK_MS);
     },
     /** An anomaly came to its end, or an incident that nobody took up: `evidence` of its strongest sign. */
     learn: (evidence: number): void => peaks.learn(evidence),
     /** An incident was false, as far as is known. */
     spent(): void {
-      if (ready()) correct(GAIN);
+      if (known()) correct(GAIN);
     },
     /** It was none of the false ones after all. */
     refund(): void {
-      if (ready()) correct(-GAIN);
+      if (known()) correct(-GAIN);
     },
     /**
      * How often a week chance brings such a group; `evidence`: of its anomalies, falling. Undefined while too little is
      * known.
      */
     chancePerWeek(evidence: readonly number[]): number | undefined {
-      if (!ready() || Number.isNaN(perWeek(0))) return undefined;
-      let least = Number.POSITIVE_INFINITY;
-      for (let k = 0; k < Math.min(SHARES.length, evidence.length); k++) {
-        const rate = perWeek(evidence[k]!);
-        // all k of them at least as strong as the weakest
-        const times = k === 0 ? rate : (rate * ((rate * joinMs) / WEEK_MS) ** k) / factorial(k);
-        least = Math.min(least, times / SHARES[k]!);
-      }
-      return least * Math.exp(correction);
+      return known() ? rarest(evidence).perWeek : undefined;
     },
+    /** How many of its anomalies, the strongest, make it the rarest. */
+    tellingOf: (evidence: readonly number[]): number => (known() ? rarest(evidence).telling : evidence.length),
     /** What one anomaly alone needs to open an incident; NaN while too little is known. */
     get loneLevel(): number {
-      if (!ready()) return Number.NaN;
+      if (!known()) return Number.NaN;
       for (let level = 0; level < 40; level += 0.1)
         if ((perWeek(level) / SHARES[0]) * Math.exp(correction) <= budget) return level;
       return Number.NaN;

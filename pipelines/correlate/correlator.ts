@@ -40,6 +40,8 @@ interface Held {
   byHand?: true;
   /** Split by a person: never joined again by itself. */
   apart?: string[];
+  /** Of its anomalies, those that ended and were counted as chance. */
+  learned?: number;
 }
 
 const CHANGES = 100;
@@ -48,6 +50,9 @@ const CHANGE_MS = 600_000;
 const SAME_AGAIN = 0.6;
 /** A stall of the whole machine is no incident of a service, until it has stayed so many times as long as others must. */
 const STALL_FACTOR = 3;
+/** Anomalies of one incident that are learned as chance; before the rate of chance is known, more. */
+const MOST_LEARNED = 3;
+const MOST_LEARNED_COLD = 30;
 const RANK = { updated: 0, resolved: 1, reopened: 2, opened: 3 } as const;
 
 /** Entities, of those that opened it, that are remembered as breaking together. */
@@ -167,7 +172,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       const again = ordered().findLast((h) => h.incident.state === "resolved" && sameAgain(h, now));
       const signs = now.filter((a) => !benign(a));
       const ours = signs.filter((a) => a.entityKind !== "host");
-      const openers = (ours.length > 0 ? ours : signs).map((a) => a.id);
+      const openers = telling(ours.length > 0 ? ours : signs).map((a) => a.id);
       const digest = again ? undefined : ordered().find((h) => h.incident.digest && h.incident.state !== "resolved");
       if (again) {
         const before = again.incident.anomalies;
@@ -204,9 +209,24 @@ export function correlator(options: CorrelatorOptions): Correlator {
     if (budget && chanceOf(signs) !== undefined) return !byChance(signs);
     return opens(group, nowMs, { ...rule, patience });
   }
-  /** What ended without an incident, or with one that nobody took up, was chance. */
-  function learn(a: Anomaly) {
-    if (!benign(a) && confirmed(a, nowMs, rule)) budget?.learn(alarmEvidence(a));
+  /** Those that hold it open: once the rate of chance is known, those that chance does not explain. */
+  function telling(signs: readonly Anomaly[]): readonly Anomaly[] {
+    const all = distinctByFamily(signs);
+    const least = budget && chanceOf(signs) !== undefined ? (all[budget.tellingOf(all) - 1] ?? 0) : 0;
+    return signs.filter((a) => alarmEvidence(a) >= least);
+  }
+  /**
+   * What ended without an incident, or with one that nobody took up, was chance. Of one incident few count: if it was
+   * a fault, it says little of chance.
+   */
+  function learn(a: Anomaly, h?: Held) {
+    if (!budget || benign(a) || !confirmed(a, nowMs, rule)) return;
+    if (h) {
+      if (taken(h.incident) || h.incident.muted || h.openers.includes(a.id)) return;
+      h.learned = (h.learned ?? 0) + 1;
+      if (h.learned > (chanceOf([]) === undefined ? MOST_LEARNED_COLD : MOST_LEARNED)) return;
+    }
+    budget.learn(alarmEvidence(a));
   }
   const taken = (i: Incident) =>
     i.verdict?.label === "real" ||
@@ -376,6 +396,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   return {
     onAnomaly(a) {
       const id = owner.get(a.id);
+      if (a.endMs !== null && id !== undefined) learn(a, held.get(id));
       if (id !== undefined) {
         const list = updates.get(id);
         if (list) list.push(a);
@@ -438,7 +459,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
     },
     advance(watermarkMs) {
       nowMs = Math.max(nowMs, watermarkMs);
-      budget?.pass(nowMs, rows, graph.size > 0 || [...held.values()].every((h) => h.incident.state === "resolved"));
+      budget?.pass(nowMs, rows);
       rows = 0;
       join();
       openGroups();
@@ -448,6 +469,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       return drain();
     },
     drain,
+    budget,
     get: (id) => held.get(id)?.incident,
     openIncidents: () =>
       ordered()

@@ -69,6 +69,8 @@ export interface Correlator extends Stateful {
   advance(watermarkMs: number): IncidentEvent[];
   /** Changes made between two `advance` calls (acknowledge, repair, diagnosis, notes), for writing them at once. */
   drain(): IncidentEvent[];
+  /** What is known of chance; undefined without a budget. */
+  readonly budget?: { readonly loneLevel: number; readonly correction: number; readonly peaks: number } | undefined;
   markMitigated(incidentId: string, timeMs: number): void;
   setDiagnosis(incidentId: string, diagnosis: Diagnosis, timeMs: number): void;
   addNote(incidentId: string, entry: TimelineEntry): void;

@@ -89,6 +89,8 @@ describe("structure", () => {
     "pipelines/recover/actions/common/run-command.ts": "the one spawn of a command, with its own time limit and kill",
     "pipelines/recover/actions/child.ts": "starts a process that stays",
     "pipelines/recover/actions/common/health-check.ts": "a TCP probe with its own time limit",
+    "pipelines/recover/actions/common/xml-rpc.ts":
+      "HTTP over a Unix socket, which fetch can't; its caller limits the time",
     "pipelines/recover/actions/common/qmp.ts": "a line protocol over a socket, with its own time limit",
     "pipelines/runtime/store/pglite.ts": "creates the database in a helper, under policy `start`",
   };

@@ -6,9 +6,10 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../pipelines/core/clock.ts";
 import { parseConfig } from "../../pipelines/core/config.ts";
-import type { Silence, Topic } from "../../pipelines/core/records.ts";
+import type { Incident, Silence, Topic } from "../../pipelines/core/records.ts";
 import { POSTMORTEM_SCHEMA_FILE, postmortemJsonSchema } from "../../pipelines/core/schemas/postmortem.ts";
 import { recordJsonSchema, recordSchemas, schemaFile } from "../../pipelines/core/schemas/records.ts";
+import { suppressions } from "../../pipelines/correlate/suppressions.ts";
 import { assemble } from "../../pipelines/run/assemble.ts";
 import { stream } from "../../pipelines/run/stream.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
@@ -82,6 +83,10 @@ describe("the records of a run", () => {
     );
     records.set("silences", silences);
     await store.close();
+    // Nobody labels anything in such a run.
+    const incident = records.get("incidents")?.at(-1) as Incident;
+    const record = { incidentId: incident.id, label: "noise", by: "ann", atMs: 0, note: "" } as const;
+    records.set("suppressions", [suppressions().label(incident, record)]);
   }, 120_000);
   afterAll(() => rmSync(dir, { recursive: true }));
 

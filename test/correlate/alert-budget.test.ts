@@ -33,7 +33,7 @@ describe("alertBudget", () => {
     const b = alertBudget({ falseIncidentsPerWeek, joinMs: 20 * STEP });
     const u = uniform(seed);
     for (let i = 1; i <= weeks * WEEK; i++) {
-      b.pass(i * STEP, ROWS, true);
+      b.pass(i * STEP, ROWS);
       if (u() < perWindow) b.learn(6 - Math.log10(u()));
     }
     return b;
@@ -42,14 +42,14 @@ describe("alertBudget", () => {
   it("has no opinion on its first day, nor before it has seen enough", () => {
     const b = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
     for (let i = 1; i < DAY; i++) {
-      b.pass(i * STEP, ROWS, true);
+      b.pass(i * STEP, ROWS);
       b.learn(7);
     }
     expect(b.chancePerWeek([12])).toBeUndefined();
-    b.pass((DAY + 2) * STEP, ROWS, true);
+    b.pass((DAY + 2) * STEP, ROWS);
     expect(b.chancePerWeek([12])).toBeDefined();
     const calm = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
-    for (let i = 1; i < 3 * DAY; i++) calm.pass(i * STEP, ROWS, true);
+    for (let i = 1; i < 3 * DAY; i++) calm.pass(i * STEP, ROWS);
     expect(calm.chancePerWeek([12])).toBeUndefined();
   });
 
@@ -71,7 +71,7 @@ describe("alertBudget", () => {
   it("asks more where there are more series", () => {
     const b = learned(0.1);
     const before = b.chancePerWeek([9]) as number;
-    for (let i = 1; i <= 2 * DAY; i++) b.pass((8 * WEEK + i) * STEP, 100 * ROWS, true);
+    for (let i = 1; i <= 2 * DAY; i++) b.pass((8 * WEEK + i) * STEP, 100 * ROWS);
     expect(b.chancePerWeek([9])).toBeGreaterThan(20 * before);
   });
 
@@ -91,7 +91,7 @@ describe("alertBudget", () => {
     const two = alertBudget({ falseIncidentsPerWeek: 1, joinMs: 20 * STEP });
     two.restore(chunks);
     for (const b of [one, two]) {
-      b.pass((8 * WEEK + 5) * STEP, ROWS, true);
+      b.pass((8 * WEEK + 5) * STEP, ROWS);
       b.learn(8);
     }
     expect(two.chancePerWeek([8, 7])).toBe(one.chancePerWeek([8, 7]));
