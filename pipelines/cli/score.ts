@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../core/clock.ts";
 import { PipelineError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
@@ -14,6 +14,7 @@ interface Options {
   readonly dataDir: string;
   readonly saveModel?: string;
   readonly explain?: boolean;
+  readonly falseAlarmsPerWeek?: number;
   readonly json?: boolean;
 }
 
@@ -30,6 +31,11 @@ export function scoreCommand(): Command {
     .option("--data-dir <dir>", "where the registry of trained models is", ".faultwright")
     .option("--save-model <file>", "write the model after the last row (one input file)")
     .option("--explain", "add the columns expected, lower, upper, tail, reason")
+    .option(
+      "--false-alarms-per-week <n>",
+      "alarms without a cause that you can bear, of all files together; by default the model's own alarms",
+      positive,
+    )
     .option("--json", "print what was done as JSON")
     .addHelpText(
       "after",
@@ -42,7 +48,7 @@ that raises a new alarm, where it is 0.5 or more. Exit code: 0 ok, 1 a file coul
 }
 
 async function run(options: Options, command: Command): Promise<void> {
-  const { input, output, train, explain } = options;
+  const { input, output, train, explain, falseAlarmsPerWeek } = options;
   const say = (note: string) => void process.stderr.write(`${note}\n`);
   const kind = await kindOf(input);
   if (!kind) command.error(`--input ${input}: there is no such file or folder`, { exitCode: 2 });
@@ -73,6 +79,7 @@ async function run(options: Options, command: Command): Promise<void> {
       output,
       train,
       explain,
+      falseAlarmsPerWeek,
       say,
       each,
       ...(makeModel ? { makeModel } : {}),
@@ -86,6 +93,7 @@ async function run(options: Options, command: Command): Promise<void> {
       model,
       makeModel: registered,
       explain,
+      falseAlarmsPerWeek,
       say,
     });
     if (options.saveModel) await writeFile(options.saveModel, JSON.stringify(after.save()));
@@ -98,6 +106,12 @@ async function run(options: Options, command: Command): Promise<void> {
       `${plural(files.length, "file")}, ${plural(sum(files, "rows"), "row")}, ${plural(sum(files, "alarms"), "alarm")}; ${failed} failed\n`,
     );
   if (failed > 0) process.exitCode = 1;
+}
+
+function positive(text: string): number {
+  const n = Number(text);
+  if (text.trim() === "" || !(n > 0 && Number.isFinite(n))) throw new InvalidArgumentError("give a number above 0");
+  return n;
 }
 
 const sum = (files: readonly ScoredFile[], key: "rows" | "alarms") => files.reduce((n, f) => n + f[key], 0);

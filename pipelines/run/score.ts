@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { budgetAlarm } from "../../models/stream/budget-alarm.ts";
 import { type RowScores, type StreamModel, streamModel } from "../../models/stream/model.ts";
 import { PipelineError } from "../core/errors.ts";
 import { scoreReason } from "../detect/score-reason.ts";
@@ -21,6 +22,8 @@ export interface ScoreFileOptions {
   readonly makeModel?: ModelMaker | undefined;
   /** Adds the columns expected, lower, upper, tail and reason. */
   readonly explain?: boolean;
+  /** Alarms a week that may come without a cause; undefined: those of the model, as the contract has them. */
+  readonly falseAlarmsPerWeek?: number | undefined;
   /** Told of what was amiss in the data, in words. */
   readonly say?: (note: string) => void;
 }
@@ -64,9 +67,13 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile &
         detail: `the model is of ${model.dims} columns, the file has ${dims}`,
       });
     if (train !== undefined) await fitFrom(train, picked, model, say);
-    const counts = await writeScores(picked, model, output, explain);
+    const { falseAlarmsPerWeek: perWeek } = options;
+    const budget = perWeek === undefined ? undefined : budgetAlarm({ perWeek });
+    const counts = await writeScores(picked, model, output, explain, budget);
+    if (budget && counts.timed === 0) say(`${input}: no times, so there is no week: no alarm can be raised`);
     for (const note of table.notes()) say(note);
-    return { input, output, train: train ?? null, columns: dims, ...counts, model };
+    const { rows, alarms } = counts;
+    return { input, output, train: train ?? null, columns: dims, rows, alarms, model };
   } finally {
     table.close();
   }
@@ -139,7 +146,13 @@ async function fitFrom(
   }
 }
 
-async function writeScores(table: Table, model: StreamModel<unknown>, output: string, explain: boolean) {
+async function writeScores(
+  table: Table,
+  model: StreamModel<unknown>,
+  output: string,
+  explain: boolean,
+  budget: ReturnType<typeof budgetAlarm> | undefined,
+) {
   await mkdir(dirname(resolve(output)), { recursive: true });
   const unfinished = `${output}.${process.pid}.part`;
   const file = createWriteStream(unfinished);
@@ -153,7 +166,7 @@ async function writeScores(table: Table, model: StreamModel<unknown>, output: st
     if (file.errored) throw file.errored;
     if (!sink.write(text)) await Promise.race([new Promise<void>((ready) => sink.once("drain", () => ready())), done]);
   };
-  let [rows, alarms] = [0, 0];
+  let [rows, alarms, timed] = [0, 0, 0];
   /** Least time between two rows so far: what a learned period in rows is in time. */
   let [lastMs, stepMs] = [Number.NaN, Number.NaN];
   try {
@@ -174,9 +187,10 @@ async function writeScores(table: Table, model: StreamModel<unknown>, output: st
       let text = "";
       for (let i = 0; i < batch.rows; i++) {
         const timeMs = batch.timesMs[i] as number;
+        if (Number.isFinite(timeMs)) timed++;
         if (timeMs > lastMs) stepMs = stepMs > 0 ? Math.min(stepMs, timeMs - lastMs) : timeMs - lastMs;
         lastMs = timeMs;
-        const alarm = out.alarm[i] as number;
+        const alarm = budget ? budget.step(timeMs, out.score[i] as number) : (out.alarm[i] as number);
         if (alarm > 0) alarms++;
         text += `${quoted(batch.timestamps[i] as string)},${(out.score[i] as number).toFixed(DIGITS)},${alarm > 0 ? alarm.toFixed(DIGITS) : "0"}`;
         text += explain ? `,${explained(table, batch.values, { timeMs, stepMs }, out, i)}\n` : "\n";
@@ -193,7 +207,7 @@ async function writeScores(table: Table, model: StreamModel<unknown>, output: st
     if (error instanceof PipelineError || !(error as NodeJS.ErrnoException).syscall) throw error;
     throw new PipelineError("SOURCE_UNREADABLE", output, { detail: (error as Error).message, cause: error });
   }
-  return { rows, alarms };
+  return { rows, alarms, timed };
 }
 
 const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -228,6 +242,8 @@ export interface ScoreTreeOptions {
   /** The model that a file begins with; what a registered version says of its columns may refuse it. */
   readonly makeModel?: ModelMaker;
   readonly explain?: boolean;
+  /** Of all files together: each gets its share. */
+  readonly falseAlarmsPerWeek?: number | undefined;
   readonly say?: (note: string) => void;
   readonly each?: (file: ScoredFile) => void;
 }
@@ -243,6 +259,7 @@ export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: Sco
   const names = await tablesBelow(input, TABLE, output);
   if (names.length === 0)
     throw new PipelineError("SOURCE_UNREADABLE", input, { detail: "the folder holds no .csv or .csv.gz" });
+  const share = options.falseAlarmsPerWeek === undefined ? undefined : options.falseAlarmsPerWeek / names.length;
   const trainIsFile = train !== undefined && (await stat(train)).isFile();
   const files: ScoredFile[] = [];
   let failed = 0;
@@ -253,7 +270,15 @@ export async function scoreTree(options: ScoreTreeOptions): Promise<{ files: Sco
       throw new PipelineError("CONFIG_INVALID", to, { detail: "input and output are the same file" });
     const with_ = trainIsFile ? train : trainFor(name, train, input);
     try {
-      const scored = await scoreFile({ input: from, output: to, train: with_, makeModel, explain, say });
+      const scored = await scoreFile({
+        input: from,
+        output: to,
+        train: with_,
+        makeModel,
+        explain,
+        say,
+        falseAlarmsPerWeek: share,
+      });
       const { model: _, ...file } = scored;
       files.push(file);
       each(file);
