@@ -2,6 +2,7 @@ import type { VectorModel, VectorState } from "../linear/vector.ts";
 import type { RowScores, StreamModel } from "../stream/stream-model.ts";
 import { embed, noPast } from "./embed.ts";
 import { energyJudge } from "./energy-judge.ts";
+import { levelJudge } from "./level-judge.ts";
 import { probabilityJudge } from "./probability-judge.ts";
 
 export interface VectorRowState {
@@ -10,7 +11,7 @@ export interface VectorRowState {
   readonly dims: number;
   readonly lags: number;
   readonly smoothing: number;
-  readonly probability?: boolean;
+  readonly judge?: JudgeName;
   readonly model: VectorState;
   readonly values: Readonly<Record<"base" | "context" | "judge" | "past" | "smooth", readonly number[]>>;
 }
@@ -21,9 +22,15 @@ export interface VectorRowOptions {
   readonly lags: number;
   /** Rows over which its score is averaged. */
   readonly smoothing: number;
-  /** Its score is the probability of an incident, as that of models of labelled rows: it needs no other scale. */
-  readonly probability?: boolean;
+  /**
+   * What is made of its score: an energy with alarms where it is new (`energy`), or above a level too (`level`); or the probability of
+   * an incident that models of labelled rows give, which needs no other scale.
+   */
+  readonly judge?: JudgeName;
 }
+
+const JUDGES = { energy: energyJudge, level: levelJudge, probability: probabilityJudge } as const;
+export type JudgeName = keyof typeof JUDGES;
 
 /** Quantile of the fitted rows' scores that is E = 1: of the mean, a few wild rows would be most. */
 const BASE_QUANTILE = 0.9;
@@ -41,7 +48,7 @@ const EXPLAIN_FROM = 0.6;
  */
 export function vectorRowModel(
   model: VectorModel,
-  { dims, lags, smoothing, probability = false }: VectorRowOptions,
+  { dims, lags, smoothing, judge: judged = "energy" }: VectorRowOptions,
   state?: VectorRowState,
 ): StreamModel<VectorRowState> {
   const name = "vector";
@@ -53,7 +60,8 @@ export function vectorRowModel(
   /** Rows before a row that a model of sequences rests on. */
   const context = (model as { context?: number }).context ?? 0;
   const width = dims * lags;
-  const judge = probability ? probabilityJudge() : energyJudge();
+  if (!Object.hasOwn(JUDGES, judged)) throw new RangeError(`${name}: there is no judge ${judged}`);
+  const judge = JUDGES[judged]();
   let before = new Float64Array(0);
   let past = noPast(dims, lags);
   /** Mean of the last scores, its weight. */
@@ -87,7 +95,7 @@ export function vectorRowModel(
     smooth[1]! += (1 - smooth[1]!) / smoothing;
     return smooth[0]! / smooth[1]!;
   };
-  const judged = (e: number) => (probability ? e : Math.log(Math.max(e, LEAST) / base));
+  const scaled = (e: number) => (judged === "probability" ? e : Math.log(Math.max(e, LEAST) / base));
   const rowsIn = (timesMs: Float64Array, rows: Float64Array) => {
     if (rows.length !== timesMs.length * dims)
       throw new RangeError(`${name}: ${rows.length} values are not ${timesMs.length} rows of ${dims}`);
@@ -101,7 +109,7 @@ export function vectorRowModel(
       const { wide, raw, offset } = scored(rows.subarray(from * dims, to * dims));
       for (let i = from; i < to; i++) {
         const e = averaged(raw[i - from]!);
-        judge.step(timesMs[i]!, judged(e), out, i);
+        judge.step(timesMs[i]!, scaled(e), out, i);
         if (out.expected) out.expected[i] = Number.NaN;
         if (out.scale) out.scale[i] = Number.NaN;
         if (!out.column) continue;
@@ -119,7 +127,7 @@ export function vectorRowModel(
     dims,
     lags,
     smoothing,
-    ...(probability ? { probability } : {}),
+    ...(judged === "energy" ? {} : { judge: judged }),
     model: model.save(),
     values: {
       base: [base],
@@ -144,7 +152,7 @@ export function vectorRowModel(
       }
       const sorted = Float64Array.from(energies).sort();
       base = Math.max(sorted[Math.floor(BASE_QUANTILE * (sorted.length - 1))] ?? 1, LEAST_BASE);
-      judge.teach(Float64Array.from(energies, judged));
+      judge.teach(Float64Array.from(energies, scaled));
       // the next row need not follow on the last of these
       past.fill(Number.NaN);
       smooth.fill(0);

@@ -53,14 +53,16 @@ async function fitVector(
   seed: number,
 ): Promise<LearnedModel> {
   const dims = h.columns.length;
-  const form = { dims, lags: c.lags, smoothing: c.smoothing, probability: learnsLabels(c.model) };
+  const judge = learnsLabels(c.model) ? "probability" : "level";
+  const form = { dims, lags: c.lags, smoothing: c.smoothing, judge } as const;
   const model = await taught(c, h, labels, seed);
   const last = (from: number) => {
     const at = Math.max(from, h.at.length - SCALE_ROWS);
     return [h.timesMs.subarray(at), withoutIncidents(h.values, dims, labels).subarray(at * dims)] as const;
   };
   const learned = vectorRowModel(model, form);
-  if (!form.probability) {
+  // networks hold rows out by themselves
+  if ((await vectorModels[c.model].tuning()).cost === "slow") {
     learned.fit(...last(0));
     return learned;
   }
