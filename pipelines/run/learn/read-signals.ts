@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
-import { PipelineError } from "../../core/errors.ts";
+import { ERROR_CODES, type ErrorCode, PipelineError } from "../../core/errors.ts";
+import { plural } from "../../core/format.ts";
 import type { EntityHistory, KnownIncident } from "../../core/history.ts";
 import type { Source } from "../../core/source.ts";
 import type { Store } from "../../core/store.ts";
@@ -14,6 +15,7 @@ import type { PartitionRange } from "../../runtime/kafka/topic-range.ts";
 import { assemble } from "../assemble.ts";
 import { fileOptions, resolveFormats } from "../formats.ts";
 import { kafkaTransport } from "../kafka-transport.ts";
+import { covered } from "../postmortem/coverage.ts";
 import { checkMatched, incidentsOf, type TimeRange } from "./known-incidents.ts";
 import { windowRows } from "./window-rows.ts";
 
@@ -44,11 +46,11 @@ export async function readSignals(
       throw new PipelineError("CONFIG_INVALID", "sources", {
         detail: "the configuration names no files, journal or topics to learn from",
       });
-    const { features } = assemble(config);
+    const head = covered(assemble(config).features);
     const run = engine({
       sources,
       store: forgetful,
-      head: features,
+      head,
       next: [{ name: "rows", version: 1, process: (m) => rows.take(m), snapshot: () => {}, restore: () => {} }],
       commitDue: () => false,
       commitBytes: 1 << 26,
@@ -56,6 +58,7 @@ export async function readSignals(
     await run.restore();
     // a partition whose records are still on their way
     while (!(await run.drain())) await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const [code, rows] of Object.entries(head.coverage.refused)) say(refusal(code as ErrorCode, rows));
   } finally {
     for (const s of sources) await s.close().catch(() => {});
   }
@@ -71,6 +74,11 @@ export async function readSignals(
     });
   checkMatched(all, incidents, where, say);
   return all;
+}
+
+function refusal(code: ErrorCode, rows: number): string {
+  const hint = code === "TIME_TOO_LATE" ? "; sort files by time, or give a longer windows.lateness in --config" : "";
+  return `${plural(rows, "row")} refused: ${code}, ${ERROR_CODES[code] ?? "unknown"}${hint}`;
 }
 
 interface Opening extends SignalInput {

@@ -7,6 +7,9 @@ import type { TimeRange } from "./known-incidents.ts";
 /** Values of all entities together at most, gaps between them too: 256 MB. */
 const MOST_VALUES = 32 * 1024 * 1024;
 
+/** The pipeline's own measure of silence has a value where nothing was sent. */
+const SILENCE = "telemetry.age";
+
 interface Column {
   readonly rows: number[];
   readonly values: number[];
@@ -17,8 +20,8 @@ interface Rows {
 }
 
 /**
- * Closed windows as rows: one for each entity and window, a column for each of its series in order of their names, NaN where
- * a series was silent. @throws PipelineError LIMIT_BYTES beyond 32 M values, gaps included
+ * Closed windows as rows: one for each entity and window in which it sent something, a column for each of its series in
+ * order of their names, NaN where a series was silent. @throws PipelineError LIMIT_BYTES beyond 32 M values, gaps included
  */
 export function windowRows({ fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY }: TimeRange) {
   const entities: Entity[] = [];
@@ -62,16 +65,25 @@ export function windowRows({ fromMs = Number.NEGATIVE_INFINITY, toMs = Number.PO
       return [...held]
         .map(([id, { startsMs, columns }]): EntityHistory => {
           const { name, kind } = entities[id]!;
+          const heard = new Uint8Array(startsMs.length);
+          for (const [s, column] of columns)
+            if (series[s]!.metric !== SILENCE) for (const row of column.rows) heard[row] = 1;
+          /** Where each row goes. */
+          const places = new Int32Array(startsMs.length).fill(-1);
+          let kept = 0;
+          heard.forEach((h, row) => {
+            if (h === 1) places[row] = kept++;
+          });
           const sorted = [...columns]
             .map(([s, column]) => ({ column, name: seriesName(series[s]!) }))
             .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-          const out = new Float64Array(startsMs.length * sorted.length).fill(Number.NaN);
+          const out = new Float64Array(kept * sorted.length).fill(Number.NaN);
           sorted.forEach(({ column }, d) => {
             column.rows.forEach((row, k) => {
-              out[row * sorted.length + d] = column.values[k]!;
+              if (places[row]! >= 0) out[places[row]! * sorted.length + d] = column.values[k]!;
             });
           });
-          const at = Float64Array.from(startsMs);
+          const at = Float64Array.from(startsMs.filter((_, row) => places[row]! >= 0));
           return {
             entity: names.get(name) === 1 ? name : `${kind}:${name}`,
             columns: sorted.map((c) => c.name),
@@ -82,6 +94,7 @@ export function windowRows({ fromMs = Number.NEGATIVE_INFINITY, toMs = Number.PO
             incidents: [],
           };
         })
+        .filter((h) => h.at.length > 0)
         .sort((a, b) => (a.entity < b.entity ? -1 : a.entity > b.entity ? 1 : 0));
     },
   };

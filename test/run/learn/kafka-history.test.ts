@@ -75,6 +75,7 @@ sources: [{ kind: kafka, brokers: ["${broker.bootstrap}"], topics: [{ name: metr
     ]);
     expect(all[1]!.values.filter((_, i) => i % 4 < 3)).toEqual(web.values);
     expect(said).toContain("metrics: read as jsonl");
+    expect(said.join()).toMatch(/1 row refused: DECODE_BAD_JSON/);
   }, 60_000);
 
   it.each([
