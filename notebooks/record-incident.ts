@@ -105,12 +105,12 @@ function memoryStore(outputs: OutputRecord[]): Store {
   };
 }
 
-/** Runs the pipeline's own stages over the signals in `dir`, which must exist. */
-export async function record(dir: string, seed = 1): Promise<Recording> {
+/** Runs the pipeline's own stages over the signals in `dir`, which must exist; `more` of the configuration. */
+export async function record(dir: string, seed = 1, more: Readonly<Record<string, unknown>> = {}): Promise<Recording> {
   const path = join(dir, "signals.csv");
   writeFileSync(path, signalsCsv(seed));
-  const config = `{ system: shop, windows: { window: ${WINDOW_MS}ms, lateness: ${WINDOW_MS}ms } }`;
-  const stages = assemble(parseConfig(config));
+  const windows = { window: WINDOW_MS, lateness: WINDOW_MS };
+  const stages = assemble(parseConfig(JSON.stringify({ system: "shop", windows, ...more })));
   const [entities, series]: [Entity[], Series[]] = [[], []];
   const lines = ["startMs,service,metric,value"];
   const tap = (message: Message) => {
