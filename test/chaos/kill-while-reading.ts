@@ -1,5 +1,5 @@
 /**
- * kill -9 at random moments while files are being read; afterwards everything committed must equal an undisturbed run's,
+ * kill -9 at random moments while files are being read, with a live model and a shadow; afterwards everything committed must equal an undisturbed run's,
  * byte for byte: `npx tsx test/chaos/kill-while-reading.ts [--kills 20] [--seed 1]`. Exit 0 only if it does.
  */
 import { spawn } from "node:child_process";
@@ -12,6 +12,7 @@ import { stringify } from "yaml";
 import { allRecords } from "../../pipelines/cli/run.ts";
 import { TOPICS } from "../../pipelines/core/records.ts";
 import { openStore } from "../../pipelines/runtime/store/pglite.ts";
+import { makeRegistry } from "../run/models/fixture.ts";
 import { randomOf, writeSignals } from "./signals.ts";
 
 const main = new URL("../../pipelines/cli/main.ts", import.meta.url).pathname;
@@ -53,6 +54,14 @@ async function committed(dataDir: string): Promise<string[]> {
   }
 }
 
+/** Both from a little before where they begin to differ. */
+function differing(a = "", b = ""): string {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  const part = (s: string) => s.slice(Math.max(0, at - 100), at + 100);
+  return `${part(a)} / ${part(b)}`;
+}
+
 export interface ChaosResult {
   kills: number;
   records: number;
@@ -69,6 +78,8 @@ export async function killWhileReading(options: {
   const dir = mkdtempSync(join(tmpdir(), "faultwright-chaos-"));
   try {
     const paths = writeSignals(dir, options);
+    const registry = await makeRegistry(dir);
+    await registry.promote("hosts@2", "shadow");
     const config = (name: string) => {
       const path = join(dir, `${name}.yaml`);
       // Small commits, so that there is much to go wrong in.
@@ -77,6 +88,9 @@ export async function killWhileReading(options: {
         sources: [{ kind: "files", paths }],
         windows: { window: "1s", lateness: "2s" },
         incidents: { quiet: "8s" },
+        detect: {
+          models: { registry: join(dir, "models"), summary: 30, use: [{ name: "hosts" }] },
+        },
         commit: "100ms",
       };
       writeFileSync(path, stringify(value));
@@ -85,6 +99,8 @@ export async function killWhileReading(options: {
     await run(config("calm"));
     const random = randomOf(options.seed);
     const stormy = config("stormy");
+    // A run goes on with the versions that it began with, whoever is promoted meanwhile.
+    let promoted = false;
     let kills = 0;
     let ended = false;
     while (kills < options.kills && !ended) {
@@ -93,6 +109,10 @@ export async function killWhileReading(options: {
         random() < 0.15
           ? { after: "start" as const, ms: random() * 2500 }
           : { after: "reading" as const, ms: random() * 500 };
+      if (!promoted && kills >= options.kills / 2 && (await committed(join(dir, "stormy"))).length > 0) {
+        await registry.promote("hosts@2", "live");
+        promoted = true;
+      }
       if ((await run(stormy, kill)) === "killed") kills += 1;
       else ended = true;
     }
@@ -102,7 +122,7 @@ export async function killWhileReading(options: {
     const equal = a.length === b.length && at === -1;
     const differs = equal
       ? null
-      : `record ${at}: ${a[at]?.slice(0, 200)} / ${b[at]?.slice(0, 200)} (${a.length} and ${b.length})`;
+      : `record ${at}: ${differing(a[at], b[at])} (${a.length} and ${b.length})`;
     return { kills, records: a.length, equal, firstDifference: differs };
   } finally {
     rmSync(dir, { recursive: true, force: true });
