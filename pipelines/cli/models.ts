@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
 import { compareVersions, listVersions, promoteVersion, rollbackModel, showVersion } from "../run/learn/models.ts";
+import { endpointOf } from "./client.ts";
+import { addLiveCommands, statusIn, statusText } from "./models-live.ts";
 
 interface Common {
   readonly dataDir: string;
@@ -43,7 +45,9 @@ export function modelsCommand(): Command {
     .option(...asJson)
     .action(async (reference: string, options: Common & { input?: string }) => {
       const shown = await showVersion(reference, { ...options, now, say });
-      if (options.json) return print(`${JSON.stringify(shown)}\n`);
+      const endpoint = await endpointOf(options.dataDir);
+      const onStream = endpoint ? await statusIn(options.dataDir, shown.manifest.name) : undefined;
+      if (options.json) return print(`${JSON.stringify({ ...shown, onStream })}\n`);
       const { manifest: m, drift, stages } = shown;
       const when = (v: number | null) =>
         v === null ? "?" : m.data.axis === "time" ? new Date(v).toISOString() : `row ${v}`;
@@ -66,6 +70,7 @@ export function modelsCommand(): Command {
         print(
           `stage     ${new Date(c.atMs).toISOString()} ${c.action}: live ${c.live ?? "–"}, shadow ${c.shadow ?? "–"}\n`,
         );
+      if (onStream) print(statusText(onStream));
       for (const d of drift) {
         const moved = d.columns.filter((c) => c.level !== "stable").sort((a, b) => (b.psi || 0) - (a.psi || 0));
         print(`drift     ${d.entity}: ${moved.length} of ${d.columns.length} not stable\n`);
@@ -111,5 +116,6 @@ export function modelsCommand(): Command {
       for (const row of all.rows) print(`${row.name.padEnd(14)} ${row.values.join(" | ")}\n`);
       for (const note of all.notes) print(`${note}\n`);
     });
+  addLiveCommands(models);
   return models;
 }
