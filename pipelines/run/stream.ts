@@ -191,8 +191,7 @@ async function start(
       });
       closers.unshift(following.stop);
       await following.first;
-    } else if (!config.sources.some((s) => s.kind === "journal"))
-      await injectVersions({ stages: from, models, inject: run.inject, log: options.log });
+    } else if (!replay) await injectVersions({ stages: from, models, inject: run.inject, log: options.log });
   }
   ready = true;
   health.restored();
