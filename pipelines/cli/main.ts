@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backtest: async () => (await import("./backtest.ts")).backtestCommand(),
   models: async () => (await import("./models.ts")).modelsCommand(),
   diagnose: async () => (await import("./diagnose.ts")).diagnoseCommand(),
+  topology: async () => (await import("./topology.ts")).topologyCommand(),
   templates: async () => (await import("./templates.ts")).templatesCommand(),
   "score-sessions": async () => (await import("./score-sessions.ts")).scoreSessionsCommand(),
   postmortem: async () => (await import("./postmortem.ts")).postmortemCommand(),

@@ -120,6 +120,8 @@ export interface SpanRow {
   readonly parentId: string;
   readonly operation: string;
   readonly peer: string;
+  /** Spans that it stands for, where its trace was sampled; 1 otherwise. */
+  readonly weight?: number;
 }
 
 export class SpanColumns implements SpanBatch {
@@ -129,6 +131,7 @@ export class SpanColumns implements SpanBatch {
   durationMs = new Float64Array(64);
   kind = new Uint8Array(64);
   error = new Uint8Array(64);
+  weight = new Float64Array(64);
   readonly traceId: string[] = [];
   readonly spanId: string[] = [];
   readonly parentId: string[] = [];
@@ -149,6 +152,8 @@ export class SpanColumns implements SpanBatch {
     this.durationMs = grown(this.durationMs, i + 1);
     this.kind = grown(this.kind, i + 1);
     this.error = grown(this.error, i + 1);
+    this.weight = grown(this.weight, i + 1);
+    this.weight[i] = span.weight ?? 1;
     this.entityIds[i] = span.entityId;
     this.startMs[i] = span.startMs;
     this.durationMs[i] = span.durationMs;

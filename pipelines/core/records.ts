@@ -64,6 +64,8 @@ export interface SpanBatch {
   readonly kind: Uint8Array;
   /** 1 when the span's status is an error. */
   readonly error: Uint8Array;
+  /** Spans that each stands for, where traces were sampled; 1 otherwise. */
+  readonly weight?: Float64Array;
   readonly traceId: readonly string[];
   readonly spanId: readonly string[];
   readonly parentId: readonly string[];

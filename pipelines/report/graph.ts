@@ -10,7 +10,7 @@ const BOX = { width: 132, height: 40 };
 const MOST_NODES = 24;
 
 /** Longest way from an entry, calls that close a circle left out: the column of each node, without empty columns. */
-function columns(nodes: readonly string[], calls: readonly (readonly [string, string])[]): Map<string, number> {
+export function columns(nodes: readonly string[], calls: readonly (readonly [string, string])[]): Map<string, number> {
   const next = new Map<string, string[]>(nodes.map((n) => [n, []]));
   for (const [from, to] of calls) if (next.has(to) && from !== to) next.get(from)?.push(to);
   const called = new Set([...next.values()].flat());

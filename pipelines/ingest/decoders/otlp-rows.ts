@@ -208,6 +208,25 @@ export function peerOf(kind: number, attributes: Attributes): string {
   return address === "" || port === "" ? address : `${address}:${port}`;
 }
 
+const MOST_WEIGHT = 2 ** 56;
+
+/**
+ * Spans that one stands for, by what its `tracestate` tells of the sampling: `ot=th:T` (rejection threshold, up to 14 hex
+ * digits) or the older `ot=p:N` (kept with probability 2^-N). 1 where it tells nothing, or nothing sound.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
+ */
+export function weightOf(traceState: string): number {
+  if (!traceState.includes("ot=")) return 1;
+  const ot = /(?:^|,)\s*ot=([^,]{1,256})/.exec(traceState)?.[1] ?? "";
+  const threshold = /(?:^|;)th:([0-9a-f]{1,14})(?:;|$)/.exec(ot)?.[1];
+  if (threshold !== undefined) {
+    const rejected = Number.parseInt(threshold.padEnd(14, "0"), 16);
+    return rejected < MOST_WEIGHT ? MOST_WEIGHT / (MOST_WEIGHT - rejected) : 1;
+  }
+  const power = Number(/(?:^|;)p:(\d{1,2})(?:;|$)/.exec(ot)?.[1] ?? 0);
+  return power <= 56 ? 2 ** power : 1;
+}
+
 /** A span as both encodings read it; checked and written. */
 export function emitSpan(
   sink: SignalSink,

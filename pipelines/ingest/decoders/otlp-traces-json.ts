@@ -12,7 +12,7 @@ import {
   readAttributes,
   textField,
 } from "./otlp-json.ts";
-import { emitSpan, idOf, PEER_KEYS } from "./otlp-rows.ts";
+import { emitSpan, idOf, PEER_KEYS, weightOf } from "./otlp-rows.ts";
 
 const NAMES = { resources: "resourceSpans", scopes: "scopeSpans", rows: "spans" };
 const KIND_WORDS = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
@@ -46,6 +46,7 @@ export function tracesFromJson(root: JsonObject, record: RawRecord, sink: Signal
         spanId: idOf(hexField(s, "spanId"), 16),
         parentId: idOf(hexField(s, "parentSpanId"), 16),
         operation: textField(s, "name"),
+        weight: weightOf(textField(s, "traceState")),
       };
       emitSpan(sink, span, readAttributes(s.attributes, PEER_KEYS));
     },

@@ -1,7 +1,7 @@
 /** OTLP traces, protobuf: ExportTraceServiceRequest (opentelemetry-proto, trace/v1/trace.proto). Throws DECODE_BAD_PROTOBUF. */
 import type { Decoder, SignalSink } from "../../core/signals.ts";
 import { eachRow } from "./otlp-resources.ts";
-import { emitSpan, idOf, PEER_KEYS } from "./otlp-rows.ts";
+import { emitSpan, idOf, PEER_KEYS, weightOf } from "./otlp-rows.ts";
 import { readAttribute } from "./otlp-values.ts";
 import { nanosToMs, ProtobufReader, tagOf } from "./protobuf-reader.ts";
 
@@ -26,6 +26,7 @@ function span(r: ProtobufReader, end: number, entityId: number, sink: SignalSink
   let spanId = "";
   let parentId = "";
   let operation = "";
+  let traceState = "";
   let kind = 0;
   let startHigh = 0;
   let startLow = 0;
@@ -41,6 +42,9 @@ function span(r: ProtobufReader, end: number, entityId: number, sink: SignalSink
         break;
       case tagOf(2, 2):
         spanId = r.hex(end);
+        break;
+      case tagOf(3, 2):
+        traceState = r.string(end);
         break;
       case tagOf(4, 2):
         parentId = r.hex(end);
@@ -85,6 +89,7 @@ function span(r: ProtobufReader, end: number, entityId: number, sink: SignalSink
       spanId: idOf(spanId, 16),
       parentId: idOf(parentId, 16),
       operation,
+      weight: traceState === "" ? 1 : weightOf(traceState),
     },
     attributes,
   );

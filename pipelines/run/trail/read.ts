@@ -1,11 +1,12 @@
 /** The trail of an incident from sources that can be read again: a journal, topics, files. */
 import type { LogTrail } from "../../core/log-trail.ts";
-import type { Incident, RawRecord } from "../../core/records.ts";
+import type { Incident } from "../../core/records.ts";
 import { type Redactor, redactor } from "../../core/redact/redactor.ts";
 import { DEFAULT_SIGNAL_LIMITS, type Decoder, decoderFor, SignalSink } from "../../core/signals.ts";
 import type { Source } from "../../core/source.ts";
 import { type EntityRule, Tables } from "../../core/tables.ts";
 import { collectTrail } from "./collect.ts";
+import { recordsOf } from "./open-again.ts";
 import { pickLines, trailRange } from "./pick.ts";
 
 export interface TrailOptions {
@@ -22,10 +23,6 @@ export interface TrailOptions {
   readonly maxBytes?: number;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
-const WAIT_MS = 100;
-/** Reads without a record from a source that is not at its end. */
-const MOST_IDLE = 50;
 /** Records that arrived this long before the range hold nothing of it. */
 const EARLY_MS = 60_000;
 /** Formats without a line or a span in them. */
@@ -71,21 +68,4 @@ export async function readTrail(incident: Incident, options: TrailOptions): Prom
   const collecting = collectTrail(picking.done(), range, context);
   await pass(collecting.add);
   return collecting.done(records, missing);
-}
-
-async function* recordsOf(source: Source): AsyncGenerator<RawRecord> {
-  let position: string | undefined;
-  for (let idle = 0; idle < MOST_IDLE; ) {
-    const records = await source.read(position, CHUNK_BYTES);
-    for (const record of records) {
-      position = record.position;
-      yield record;
-    }
-    if (records.length > 0) idle = 0;
-    else if (!source.grows || (await source.finished(position))) return;
-    else {
-      idle++;
-      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
-    }
-  }
 }
