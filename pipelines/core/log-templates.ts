@@ -1,7 +1,7 @@
 /** What windows ask of whoever mines templates: they hold no model themselves. */
 import type { Stateful } from "./stage.ts";
 
-export interface LogTemplates extends Stateful {
+export interface LineTemplates {
   /** Id of the body's template as of now, > 0. Learns. */
   idOf(body: string): number;
   /** The id that lives on for a former one. */
@@ -9,6 +9,8 @@ export interface LogTemplates extends Stateful {
   /** With `<*>` where lines differ. */
   textOf(id: number): string;
 }
+
+export interface LogTemplates extends LineTemplates, Stateful {}
 
 /** Whether an entity's lines of one window are as they used to be. */
 export interface TemplateRates extends Stateful {

@@ -1,9 +1,11 @@
 /** A recorded incident as a folder: metrics.csv, traces.csv, logs.csv, topology.json, onset.json, each also as .gz. */
+
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { LineTable, SpanTable } from "../../core/case-events.ts";
 import { PipelineError } from "../../core/errors.ts";
+import type { LineTemplates } from "../../core/log-templates.ts";
 import { readLines } from "./lines-file.ts";
 import { type MetricsFile, readMetrics } from "./metrics-file.ts";
 import { readSpans } from "./spans-file.ts";
@@ -31,7 +33,7 @@ const EMPTY: MetricsFile = { timesMs: new Float64Array(0), columns: [], rejected
  */
 export async function readCaseFolder(
   dir: string,
-  { templateOf, onset = true }: { templateOf: (message: string) => string; onset?: boolean },
+  { templates, onset = true }: { templates: LineTemplates; onset?: boolean },
 ): Promise<CaseFolder> {
   const found = async (name: string): Promise<string | null> => {
     for (const path of [join(dir, name), join(dir, `${name}.gz`)])
@@ -58,7 +60,7 @@ export async function readCaseFolder(
   const spans = spansPath ? await readSpans(spansPath) : null;
   note(spans?.rejected ?? 0, "spans without time, service or duration were left out");
   if (spans && spans.sampled > 1) notes.push(`many spans: one of ${spans.sampled} traces was used`);
-  const lines = linesPath ? await readLines(linesPath, templateOf) : null;
+  const lines = linesPath ? await readLines(linesPath, templates) : null;
   note(lines?.rejected ?? 0, "log lines without time or service were left out");
   note(lines?.left ?? 0, "log lines beyond the limit were left out");
   const onsetPath = onset ? await found("onset.json") : null;

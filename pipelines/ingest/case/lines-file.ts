@@ -1,6 +1,7 @@
 /** `logs.csv` to a line table: templates are kept, lines are only counted. */
 import type { LineTable } from "../../core/case-events.ts";
 import { csvRecords } from "../csv/records.ts";
+import type { LineTemplates } from "../../core/log-templates.ts";
 import { columnsOf } from "./columns.ts";
 import { timeMsOf } from "./times.ts";
 
@@ -16,6 +17,16 @@ const LEVELS: readonly (readonly [RegExp, number])[] = [
 ];
 const severityOf = (level: string): number => LEVELS.find(([pattern]) => pattern.test(level))?.[1] ?? 0;
 const SAMPLE = 200;
+/** Stands for all templates beyond the limit; ids begin at 1. */
+const OTHER = 0;
+
+interface Kind {
+  readonly index: number;
+  readonly entity: string;
+  readonly id: number;
+  severity: number;
+  readonly sample: string;
+}
 
 /**
  * Memory: at most `maxTemplates` templates, what comes beyond counts as its service's `<other>`, and 12 bytes a line up
@@ -24,14 +35,11 @@ const SAMPLE = 200;
  */
 export async function readLines(
   path: string,
-  templateOf: (message: string) => string,
+  mined: LineTemplates,
   { maxLines = 2_000_000, maxTemplates = 20_000 } = {},
 ): Promise<{ readonly lines: LineTable; readonly rejected: number; readonly left: number }> {
   let at: Record<(typeof COLUMNS)[number], number> | undefined;
-  const templates = new Map<
-    string,
-    { index: number; entity: string; text: string; severity: number; sample: string }
-  >();
+  const templates = new Map<string, Kind>();
   const timeMs: number[] = [];
   const template: number[] = [];
   let rejected = 0;
@@ -54,13 +62,13 @@ export async function readLines(
       }
       const message = cells[at.message] ?? "";
       const severity = severityOf(cells[at.level] ?? "");
-      let text = templateOf(message);
-      if (templates.size >= maxTemplates && !templates.has(`${entity}\u0000${text}`)) text = "<other>";
-      const key = `${entity}\u0000${text}`;
+      let id = mined.idOf(message);
+      if (templates.size >= maxTemplates && !templates.has(`${id} ${entity}`)) id = OTHER;
+      const key = `${id} ${entity}`;
       const known = templates.get(key) ?? {
         index: templates.size,
         entity,
-        text,
+        id,
         severity,
         sample: message.slice(0, SAMPLE),
       };
@@ -70,14 +78,15 @@ export async function readLines(
       template.push(known.index);
     }
   }
+  const { kinds, indexOf } = settled([...templates.values()], mined);
   return {
     lines: {
       length: timeMs.length,
       timeMs: Float64Array.from(timeMs),
-      template: Int32Array.from(template),
-      templates: [...templates.values()].map(({ entity, text, severity, sample }) => ({
+      template: Int32Array.from(template, (i) => indexOf[i] as number),
+      templates: kinds.map(({ entity, id, severity, sample }) => ({
         entity,
-        text,
+        text: id === OTHER ? "<other>" : mined.textOf(id),
         severity,
         sample,
       })),
@@ -85,4 +94,23 @@ export async function readLines(
     rejected,
     left,
   };
+}
+
+/** Kinds of lines whose templates have become one are one. */
+function settled(all: readonly Kind[], mined: LineTemplates): { kinds: Kind[]; indexOf: number[] } {
+  const places = new Map<string, number>();
+  const kinds: Kind[] = [];
+  const indexOf = all.map((kind) => {
+    const id = kind.id === OTHER ? OTHER : mined.now(kind.id);
+    const key = `${id} ${kind.entity}`;
+    const at = places.get(key);
+    if (at === undefined) {
+      places.set(key, kinds.length);
+      return kinds.push({ ...kind, id }) - 1;
+    }
+    const known = kinds[at] as Kind;
+    known.severity = Math.max(known.severity, kind.severity);
+    return at;
+  });
+  return { kinds, indexOf };
 }

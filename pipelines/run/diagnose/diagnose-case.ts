@@ -6,7 +6,7 @@ import { explain } from "../../diagnose/diagnose.ts";
 import { type PastIncident, type SimilarIncident, signatureOf, similarTo } from "../../diagnose/signature.ts";
 import { type CaseFolder, readCaseFolder } from "../../ingest/case/case-folder.ts";
 import { caseViewOf, columnOf } from "./case-view-of.ts";
-import { maskedTemplate } from "./log-template.ts";
+import { minedTemplates } from "./log-template.ts";
 
 export interface CaseAnswer {
   readonly onsetMs: number;
@@ -45,7 +45,7 @@ export async function diagnoseCase(
   dir: string,
   { onsetMs = null, ignoreOnset = false, known = [] }: DiagnoseCaseOptions = {},
 ): Promise<CaseAnswer> {
-  const folder = await readCaseFolder(dir, { templateOf: maskedTemplate, onset: !ignoreOnset && onsetMs === null });
+  const folder = await readCaseFolder(dir, { templates: minedTemplates(), onset: !ignoreOnset && onsetMs === null });
   return answerOf(folder, analyseFolder(folder, { onsetMs, ignoreOnset }), known);
 }
 
@@ -64,7 +64,7 @@ export async function learnCase(
   dir: string,
   { cause, label, repair, onsetMs }: { cause: string; label: string; repair: string | null; onsetMs: number | null },
 ): Promise<PastIncident> {
-  const folder = await readCaseFolder(dir, { templateOf: maskedTemplate, onset: onsetMs === null });
+  const folder = await readCaseFolder(dir, { templates: minedTemplates(), onset: onsetMs === null });
   const analysis = analyseFolder(folder, { onsetMs });
   if (!analysis.entities.some((e) => e.name === cause))
     throw new PipelineError("CONFIG_INVALID", `--cause ${cause}`, { detail: `nothing of that name in ${dir}` });

@@ -1,13 +1,16 @@
-/** From a log message to the template it was written with. The seam to whatever mines templates: swap this function. */
-export type TemplateOf = (message: string) => string;
+/** Templates of a case's log lines, by the miner that the stream has too. */
+import { Miner } from "../../../models/logs/miner.ts";
+import type { LineTemplates } from "../../core/log-templates.ts";
 
-const LONGEST = 70;
+/** Of a longer line the beginning counts. */
+const LONGEST = 500;
 
-/** Masks UUIDs, hex of eight or more and digits, and keeps the first 70 characters. */
-export const maskedTemplate: TemplateOf = (message) =>
-  message
-    .slice(0, 500)
-    .replace(/[0-9a-fA-F]{8}-[0-9a-fA-F-]{10,}/g, "#")
-    .replace(/\b[0-9a-f]{8,}\b/g, "#")
-    .replace(/\d+/g, "#")
-    .slice(0, LONGEST);
+/** One for each case: ids are of the lines that it has seen. */
+export function minedTemplates({ mostTemplates = 5000 } = {}): LineTemplates {
+  const miner = new Miner({ mostTemplates });
+  return {
+    idOf: (message) => miner.add(message.slice(0, LONGEST)),
+    now: (id) => miner.current(id),
+    textOf: (id) => miner.textOf(id),
+  };
+}

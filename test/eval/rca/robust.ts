@@ -2,7 +2,7 @@
 import type { CaseFolder } from "../../../pipelines/ingest/case/case-folder.ts";
 import { readCaseFolder } from "../../../pipelines/ingest/case/case-folder.ts";
 import { analyseFolder, answerOf } from "../../../pipelines/run/diagnose/diagnose-case.ts";
-import { maskedTemplate } from "../../../pipelines/run/diagnose/log-template.ts";
+import { minedTemplates } from "../../../pipelines/run/diagnose/log-template.ts";
 import type { Recorded } from "./cases.ts";
 import { type Disturbance, disturb, rows } from "./disturb.ts";
 import { figures, type Ranks, ranksOf } from "./measure.ts";
@@ -12,7 +12,7 @@ const f3 = (v: number) => v.toFixed(3);
 export async function robustness(cases: readonly Recorded[]): Promise<string> {
   const out = ["| disturbance | service given | unknown | inconclusive given | unknown |", "|---|---|---|---|---|"];
   const folders: CaseFolder[] = [];
-  for (const { dir } of cases) folders.push(await readCaseFolder(dir, { templateOf: maskedTemplate }));
+  for (const { dir } of cases) folders.push(await readCaseFolder(dir, { templates: minedTemplates() }));
   for (const name of Object.keys(disturb) as Disturbance[]) {
     const cells: string[] = [];
     const doubts: string[] = [];
@@ -44,7 +44,7 @@ export async function robustness(cases: readonly Recorded[]): Promise<string> {
 export async function faultOrNone(cases: readonly Recorded[]): Promise<string> {
   const [yes, no]: [number[], number[]] = [[], []];
   for (const { truth, dir } of cases) {
-    const folder = await readCaseFolder(dir, { templateOf: maskedTemplate });
+    const folder = await readCaseFolder(dir, { templates: minedTemplates() });
     const quiet = rows(folder, (_, t) => t < truth.inject_time * 1000);
     yes.push(analyseFolder({ ...folder, spans: null, lines: null }, { ignoreOnset: true }).strength);
     no.push(analyseFolder({ ...quiet, spans: null, lines: null }, { ignoreOnset: true }).strength);

@@ -2,14 +2,14 @@
 import { type PastIncident, signatureOf, similarTo } from "../../../pipelines/diagnose/signature.ts";
 import { readCaseFolder } from "../../../pipelines/ingest/case/case-folder.ts";
 import { analyseFolder } from "../../../pipelines/run/diagnose/diagnose-case.ts";
-import { maskedTemplate } from "../../../pipelines/run/diagnose/log-template.ts";
+import { minedTemplates } from "../../../pipelines/run/diagnose/log-template.ts";
 import type { Recorded } from "./cases.ts";
 import type { Truth } from "./measure.ts";
 
 export async function nearestSignature(cases: readonly Recorded[]): Promise<string> {
   const all: { truth: Truth; past: PastIncident; now: PastIncident["signature"] }[] = [];
   for (const { truth, dir } of cases) {
-    const analysis = analyseFolder(await readCaseFolder(dir, { templateOf: maskedTemplate }), { ignoreOnset: true });
+    const analysis = analyseFolder(await readCaseFolder(dir, { templates: minedTemplates() }), { ignoreOnset: true });
     const { id, fault_type: label, root_cause_service: cause } = truth;
     const past = { id, label, cause, repair: null, signature: signatureOf(analysis, cause) };
     all.push({ truth, past, now: signatureOf(analysis, analysis.entities[0]?.name ?? "") });

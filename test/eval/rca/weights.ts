@@ -2,7 +2,7 @@
 import type { Analysis } from "../../../pipelines/diagnose/analyse.ts";
 import { readCaseFolder } from "../../../pipelines/ingest/case/case-folder.ts";
 import { analyseFolder } from "../../../pipelines/run/diagnose/diagnose-case.ts";
-import { maskedTemplate } from "../../../pipelines/run/diagnose/log-template.ts";
+import { minedTemplates } from "../../../pipelines/run/diagnose/log-template.ts";
 import type { Recorded } from "./cases.ts";
 import { figures, grouped } from "./measure.ts";
 
@@ -35,7 +35,7 @@ const ranked = (c: Case, factors: readonly number[]): number | null => {
 export async function leaveOneOut(cases: readonly Recorded[], given: boolean): Promise<string> {
   const all: Case[] = [];
   for (const { truth, dir } of cases) {
-    const folder = await readCaseFolder(dir, { templateOf: maskedTemplate });
+    const folder = await readCaseFolder(dir, { templates: minedTemplates() });
     const a: Analysis = analyseFolder(folder, given ? { onsetMs: truth.inject_time * 1000 } : { ignoreOnset: true });
     all.push({
       system: truth.system,
