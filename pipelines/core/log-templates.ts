@@ -18,6 +18,12 @@ export interface TemplateRates extends Stateful {
   judge(entityId: number, counts: ReadonlyMap<number, number>, now: (id: number) => number): RateOpinion | undefined;
 }
 
+/** Whether durations and sizes in lines are as they used to be. */
+export interface LineParameters extends Stateful {
+  /** Judges, then learns. `p`: least probability of the line's values, 1 where there is no opinion; `tests`: values judged. */
+  judge(entityId: number, templateId: number, body: string): { readonly p: number; readonly tests: number };
+}
+
 export interface RateOpinion {
   /** Probability of a window at least as odd, (0, 1]. */
   readonly p: number;

@@ -5,7 +5,7 @@ import { redactor } from "../core/redact/redactor.ts";
 import { SELF_FLOORS } from "../core/self.ts";
 import { DEFAULT_SIGNAL_LIMITS } from "../core/signals.ts";
 import { describeFor } from "../recover/actions/descriptions.ts";
-import { TEMPLATE_SHIFT } from "../windows/log-lines.ts";
+import { PARAMETER_SHIFT, TEMPLATE_SHIFT } from "../windows/log-lines.ts";
 import { actStage } from "./act-stage.ts";
 import { type FeaturesOptions, featuresStage } from "./features-stage.ts";
 import { decodersOf } from "./formats.ts";
@@ -31,7 +31,7 @@ export function stageOptions(config: Config) {
   return {
     detect: {
       ...detect,
-      floors: { ...SELF_FLOORS, [TEMPLATE_SHIFT]: 2, ...detect.floors },
+      floors: { ...SELF_FLOORS, [TEMPLATE_SHIFT]: 2, [PARAMETER_SHIFT]: 2, ...detect.floors },
       anomaliesPerWeek: anomaliesPerWeek(config),
     },
     correlate: {

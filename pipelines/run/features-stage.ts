@@ -10,6 +10,7 @@ import { type EntityRule, type TableLimits, type TableRows, Tables } from "../co
 import { type DetectOptions, detector } from "../detect/detector.ts";
 import { streamTemplates } from "../detect/log-templates.ts";
 import { type LiveModelsOptions, liveModels } from "../detect/models/live-models.ts";
+import { parameterRates } from "../detect/parameter-rates.ts";
 import { templateRates } from "../detect/template-rates.ts";
 import { type WindowOptions, windows } from "../windows/windows.ts";
 import { LabelCounts, sourceCounts, type Tally } from "./observe/tally.ts";
@@ -55,7 +56,7 @@ export function featuresStage(options: FeaturesOptions) {
   const { redact = redactor() } = options;
   const watched = watchedRows(tables, options.calendars ?? calendars([]));
   const sink = new SignalSink(tables, options.signalLimits, redact);
-  const logParts = { templates: streamTemplates(), rates: templateRates() };
+  const logParts = { templates: streamTemplates(), rates: templateRates(), parameters: parameterRates() };
   const parts = { windows: windows(sink, options.windows, logParts), detect: detector(tables, options.detect) };
   const models = options.models && liveModels(tables, { ...options.detect, ...options.models });
   const stateful: Readonly<Record<string, Stateful>> = { ...parts, ...(models ? { models } : {}) };

@@ -1,5 +1,5 @@
 /** Log lines to counts, by entity and by template. */
-import type { LogTemplates, TemplateRates } from "../core/log-templates.ts";
+import type { LineParameters, LogTemplates, TemplateRates } from "../core/log-templates.ts";
 import type { LogBatch, LogDigest } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
@@ -10,6 +10,8 @@ const ERROR = 17;
 
 /** Series of an entity: -log10 of the probability of its template counts, at most 12. */
 export const TEMPLATE_SHIFT = "logs.template_shift";
+/** Series of an entity: the same of the strangest duration or size in its lines. */
+export const PARAMETER_SHIFT = "logs.parameter_shift";
 const MOST_SHIFT = 12;
 /** A window whose template counts are less probable is told of with the template that it is for. */
 const TELL_BELOW = 1e-4;
@@ -29,6 +31,17 @@ interface WindowLogs {
   /** By `entity template`: warnings and errors, and of other lines one of each template. */
   samples: Record<string, Sample>;
   sampled: number;
+  /** By entity: values judged, and the strangest with its line. */
+  odd?: Record<string, OddValue>;
+}
+
+interface OddValue {
+  tests: number;
+  p: number;
+  templateId: number;
+  severity: number;
+  sample: string;
+  traceId: string;
 }
 
 /**
@@ -37,7 +50,7 @@ interface WindowLogs {
  */
 export function logLines(
   tables: Tables,
-  { templates, rates }: { templates: LogTemplates; rates: TemplateRates },
+  { templates, rates, parameters }: { templates: LogTemplates; rates: TemplateRates; parameters: LineParameters },
 ): Stateful & {
   add(logs: LogBatch, windowOf: (timeMs: number) => number | undefined): number;
   close(startMs: number, window: OpenWindow, alive: boolean): LogDigest[];
@@ -67,6 +80,22 @@ export function logLines(
     }
     return out;
   };
+  const judgeValues = (
+    w: WindowLogs,
+    entityId: number,
+    templateId: number,
+    severity: number,
+    body: string,
+    traceId: string,
+  ): void => {
+    const { p, tests } = parameters.judge(entityId, templateId, body);
+    if (tests === 0) return;
+    w.odd ??= {};
+    const odd = w.odd[entityId] ?? { tests: 0, p: 2, templateId, severity, sample: "", traceId: "" };
+    w.odd[entityId] = odd;
+    odd.tests += tests;
+    if (p < odd.p) Object.assign(odd, { p, templateId, severity, sample: body.slice(0, 500), traceId });
+  };
   return {
     add(logs, windowOf) {
       let late = 0;
@@ -90,7 +119,9 @@ export function logLines(
         c[0] += 1;
         if (severity >= ERROR) c[1] += 1;
         const body = logs.body[i] as string;
-        const key = `${entityId} ${templates.idOf(body)}`;
+        const templateId = templates.idOf(body);
+        judgeValues(w, entityId, templateId, severity, body, logs.traceId[i] as string);
+        const key = `${entityId} ${templateId}`;
         const seen = w.samples[key];
         if (!seen) {
           if (w.sampled >= MOST_COUNTS) continue;
@@ -123,6 +154,25 @@ export function logLines(
         if (opinion) {
           const id = tables.internSeries(entityId, TEMPLATE_SHIFT, "1", "gauge", {});
           if (id >= 0) window.add(id, Math.min(MOST_SHIFT, -Math.log10(opinion.p)));
+        }
+        const strange = w.odd?.[entityId];
+        if (strange) {
+          const p = -Math.expm1(strange.tests * Math.log1p(-Math.min(strange.p, 1 - 1e-12)));
+          const id = tables.internSeries(entityId, PARAMETER_SHIFT, "1", "gauge", {});
+          if (id >= 0) window.add(id, Math.min(MOST_SHIFT, -Math.log10(Math.max(p, 1e-300))));
+          if (p < TELL_BELOW && digests.length < MOST_DIGESTS)
+            digests.push({
+              entity: tables.entities[entityId]?.name ?? "?",
+              startMs: window.startMs,
+              endMs: window.endMs,
+              template: templates.textOf(idNow(strange.templateId)),
+              templateId: idNow(strange.templateId),
+              count: 1,
+              severity: strange.severity,
+              isNew: false,
+              sample: strange.sample,
+              traceId: strange.traceId,
+            });
         }
         const odd = opinion && opinion.p < TELL_BELOW ? opinion.template : undefined;
         for (const [templateId, { count, severity, sample, traceId }] of samples) {

@@ -1,5 +1,5 @@
 /** Event-time windows over all signals of one task. */
-import type { LogTemplates, TemplateRates } from "../core/log-templates.ts";
+import type { LineParameters, LogTemplates, TemplateRates } from "../core/log-templates.ts";
 import type { CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
 import type { SignalSink } from "../core/signals.ts";
 import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
@@ -23,6 +23,7 @@ export interface WindowOptions {
 export interface LogParts {
   readonly templates: LogTemplates;
   readonly rates: TemplateRates;
+  readonly parameters: LineParameters;
 }
 
 export interface ClosedWindow {
@@ -51,8 +52,17 @@ export function windows(sink: SignalSink, { windowMs, latenessMs, forgetMs }: Wi
   const spans = callSpans(tables);
   const logs = logLines(tables, logParts);
   const quiet = silence(tables, forgetMs);
-  const { templates, rates: templateRates } = logParts;
-  const parts: Record<string, Stateful> = { rates, histograms, spans, logs, quiet, templates, templateRates };
+  const { templates, rates: templateRates, parameters } = logParts;
+  const parts: Record<string, Stateful> = {
+    rates,
+    histograms,
+    spans,
+    logs,
+    quiet,
+    templates,
+    templateRates,
+    parameters,
+  };
   /** Event-time clock of every source still running; the slowest holds the watermark. */
   const clocks = new Map<string, number>();
   /** Sources that have nothing more for now. */

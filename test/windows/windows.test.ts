@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SignalSink } from "../../pipelines/core/signals.ts";
 import { Tables } from "../../pipelines/core/tables.ts";
 import { streamTemplates } from "../../pipelines/detect/log-templates.ts";
+import { parameterRates } from "../../pipelines/detect/parameter-rates.ts";
 import { templateRates } from "../../pipelines/detect/template-rates.ts";
 import { histogramQuantile } from "../../pipelines/windows/rates.ts";
 import { type ClosedWindow, windows } from "../../pipelines/windows/windows.ts";
@@ -13,7 +14,11 @@ const OPTIONS = { windowMs: 1000, latenessMs: 2000, forgetMs: 60_000 };
 function setUp() {
   const tables = new Tables();
   const sink = new SignalSink(tables);
-  const w = windows(sink, OPTIONS, { templates: streamTemplates(), rates: templateRates() });
+  const w = windows(sink, OPTIONS, {
+    templates: streamTemplates(),
+    rates: templateRates(),
+    parameters: parameterRates(),
+  });
   w.join("s");
   const entityId = tables.internNamed("service", "api");
   return { tables, sink, w, entityId };

@@ -6,6 +6,7 @@ import { Miner } from "../../../models/logs/miner.ts";
 import { type SessionModelName, sessionModels } from "../../../models/logs/sessions/index.ts";
 import { dataDir, type LabelledSession, sessionSet, systems } from "./data.ts";
 import { generate, type System } from "./generator.ts";
+import { quietFigures } from "./quiet.ts";
 import { rank } from "./score-sessions.ts";
 import { MEASURES, meanOf, type Scored, scoreTemplates } from "./score-templates.ts";
 import { streamFigures } from "./streams.ts";
@@ -147,3 +148,11 @@ if (dir) {
 generated("Generated logs, looked at while developing", DEVELOPMENT);
 generated("Generated logs, held out at first", HELD_OUT);
 generated("Generated logs, second set: enumerations of plain words as values", SECOND);
+say("\n## Log features, generated streams of one service: windows with p < 0.01, p < 0.0001; found (p < 0.0001)\n");
+say("| feature | quiet, p < 0.01 | quiet, p < 0.0001 | found |\n|---|---|---|---|");
+for (const { what, quiet, found } of quietFigures())
+  say(
+    `| ${what} | ${quiet[0].toFixed(4)} | ${quiet[1].toFixed(5)} | ${Object.entries(found)
+      .map(([name, share]) => `${name} ${share.toFixed(2)}`)
+      .join(", ")} |`,
+  );
