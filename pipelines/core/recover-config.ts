@@ -175,6 +175,33 @@ const libvirt = z.strictObject({
   ...machine,
 });
 
+/** RFC 1123, as the API server has it. */
+const kubernetesName = "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?";
+const kubernetes = z.strictObject({
+  kind: z.literal("kubernetes").describe("A workload or a node of a Kubernetes cluster."),
+  kubeconfig: path.optional().describe("By default as kubectl finds it, or the pod's own account."),
+  context: z.string().min(1).optional(),
+  namespace: z
+    .string()
+    .regex(new RegExp(`^${kubernetesName}$`))
+    .default("default"),
+  workload: z
+    .string()
+    .regex(
+      new RegExp(`^(deployment|statefulset|daemonset|node)/${kubernetesName}$`),
+      "such as deployment/shop or node/a",
+    ),
+  rollbackTo: z
+    .enum(["verified", "previous"])
+    .default("verified")
+    .describe("verified: only to a revision that `faultwright recover snapshot` marked."),
+  replicas: z
+    .strictObject({ step: z.number().int().positive().default(1), max: z.number().int().positive() })
+    .optional()
+    .describe("Allows to scale, by `step` up to `max`."),
+  start: duration.default(120_000).describe("How long a rollout may take."),
+});
+
 const reportedLoss = {
   effect: z.string().min(1).describe("What it does, for whoever approves."),
   loss: z.string().default("unknown").describe("What it may lose, for whoever approves."),
@@ -213,6 +240,7 @@ export const targetUse = z.discriminatedUnion("kind", [
   postgresReplica,
   qemu,
   libvirt,
+  kubernetes,
   command,
   webhook,
 ]);

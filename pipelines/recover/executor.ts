@@ -53,6 +53,8 @@ export interface ActionExecutor {
   onCommitted(action: Action): Promise<void>;
   /** Once at start: finishes what a crash left between intent and result, and takes up what was never begun. */
   recoverUnfinished(trail: readonly AuditEntry[], actions: readonly Action[]): Promise<void>;
+  /** This process acts on the target right now. */
+  busy(target: string): boolean;
 }
 
 /**
@@ -274,6 +276,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
 
   return {
     onCommitted,
+    busy: (target) => locked.has(target),
     async recoverUnfinished(trail, actions) {
       const open = unfinishedIntents(trail);
       const waiting: Promise<void>[] = [];

@@ -34,7 +34,7 @@ export const DEFAULT_POLICY: readonly PolicyRule[] = [
  * of them, and one whose dry run fails (no earlier release that was verified, no backup of before) is passed over.
  */
 export const DEFAULT_LADDER: readonly string[] = [
-  ...["restart", "vm-resume", "vm-reset", "vm-start"],
+  ...["restart", "vm-resume", "vm-reset", "vm-start", "scale", "cordon"],
   ...["rollback", "vm-revert", "restore-files", "point-in-time-recovery", "restore-latest"],
   "promote-replica",
 ];

@@ -28,6 +28,8 @@ export function targetKey(
       return JSON.stringify([use.kind, use.socket]);
     case "libvirt":
       return JSON.stringify([use.kind, use.uri, use.domain]);
+    case "kubernetes":
+      return JSON.stringify([use.kind, use.kubeconfig ?? "", use.context ?? "", use.namespace, use.workload]);
     case "command":
     case "webhook":
       return JSON.stringify([use.kind, name]);

@@ -9,12 +9,16 @@ import type { Config } from "../core/config.ts";
 import type { Action, Control } from "../core/records.ts";
 import type { OutputRecord, Store } from "../core/store.ts";
 import { adaptersFor } from "../recover/actions/index.ts";
+import { libvirtCheckpoints } from "../recover/actions/libvirt.ts";
+import { checkpointsOf } from "../recover/actions/qemu.ts";
 import { executor } from "../recover/executor.ts";
 import type { Claims } from "../recover/lease.ts";
+import { takeDue } from "../recover/schedule.ts";
 import { targetKey } from "../recover/target-key.ts";
 import { lockDirectory } from "../runtime/directory-lock.ts";
 import { KILL_SWITCH } from "./job.ts";
 import { componentLog } from "./observe/log.ts";
+import { snapshotTarget } from "./snapshot-target.ts";
 
 /** Newest actions that are looked through for unfinished ones. */
 const ACTIONS = 1000;
@@ -24,6 +28,8 @@ export interface Acting {
   onCommitted(outputs: readonly OutputRecord[]): void;
   /** Settles what a crash left half done. */
   recoverUnfinished(): Promise<void>;
+  /** Takes the checkpoints that are due. */
+  checkpoints(): Promise<void>;
 }
 
 /** Undefined where no target can be reached: then nothing is ever acted on. */
@@ -60,7 +66,26 @@ export function actingOn(options: {
     dryRun,
     killSwitch: () => existsSync(join(config.dataDir, KILL_SWITCH)),
   });
+  const scheduled = targets.flatMap(({ name, use }) =>
+    (use.kind === "qemu" || use.kind === "libvirt") && use.checkpoint !== undefined
+      ? [{ name, everyMs: use.checkpoint, use }]
+      : [],
+  );
   return {
+    checkpoints: () =>
+      takeDue({
+        targets: scheduled,
+        clock,
+        newestMs: async (name) => {
+          const use = scheduled.find((t) => t.name === name)?.use;
+          if (use === undefined) return undefined;
+          return (await (use.kind === "qemu" ? checkpointsOf(use) : libvirtCheckpoints(use)))[0]?.takenMs;
+        },
+        take: (name) => snapshotTarget(config, name, clock),
+        busy: (name) => run.busy(name),
+        onTaken: (target, what) => log.info({ target, checkpoint: what }, "checkpoint"),
+        onFailed: (target, error) => log.warn({ target, err: error.message }, "no checkpoint"),
+      }),
     onCommitted(outputs) {
       for (const o of outputs)
         if (o.topic === "actions")

@@ -10,6 +10,7 @@ import { type Journal, openJournal } from "../runtime/embedded/journal.ts";
 import { openStore } from "../runtime/store/pglite.ts";
 import { actingOn } from "./acting.ts";
 import { assemble } from "./assemble.ts";
+import { CHECKPOINT_CHECK_MS, everyWhile } from "./every.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaSources } from "./kafka-sources.ts";
@@ -198,6 +199,7 @@ async function start(
   log.info("reading");
   await acting?.recoverUnfinished();
   await told?.recover();
+  if (acting) closers.unshift(everyWhile(CHECKPOINT_CHECK_MS, acting.checkpoints));
 
   let stopping = false;
   const tick = live

@@ -104,6 +104,32 @@ const descriptions: Readonly<Record<string, Readonly<Record<string, (target: str
   },
   qemu: machines,
   libvirt: machines,
+  kubernetes: {
+    restart: (target) => ({
+      ...{ preconditions: ["its specification is the one that was seen when planning"], reversible: false },
+      effect: `replaces the pods of ${target} one after another, by its own strategy`,
+      expectedLoss: "requests in flight and state held only in memory",
+      risk: "low",
+    }),
+    rollback: (target) => ({
+      ...{ preconditions: ["an earlier verified revision exists"], reversible: true },
+      effect: `gives ${target} the pod template of its newest verified revision before this one`,
+      expectedLoss: "what the newer revision added",
+      risk: "medium",
+    }),
+    scale: (target) => ({
+      ...{ preconditions: ["the config allows more replicas"], reversible: true },
+      effect: `adds replicas to ${target}`,
+      expectedLoss: "nothing; it takes more of the cluster",
+      risk: "low",
+    }),
+    cordon: (target) => ({
+      ...{ preconditions: ["the node takes new pods"], reversible: true },
+      effect: `keeps new pods off the node ${target}`,
+      expectedLoss: "room for new pods",
+      risk: "medium",
+    }),
+  },
 };
 
 /** Description of a built-in kind of action for a target of a built-in kind; `undefined` where there is none. Pure. */
@@ -119,6 +145,7 @@ export function describeAction(
 
 /** As `describeAction`, for a target as the config has it: with the actions of its own. */
 export function describeFor(kind: string, target: string, use: TargetUse): ActionDescription | undefined {
+  if (use.kind === "kubernetes" && !kubernetesKinds(use).includes(kind)) return undefined;
   if (use.kind !== "command" && use.kind !== "webhook") return describeAction(kind, target, use.kind);
   const own = Object.hasOwn(use.actions, kind) ? use.actions[kind] : undefined;
   return (
@@ -131,4 +158,11 @@ export function describeFor(kind: string, target: string, use: TargetUse): Actio
       risk: own.risk,
     }
   );
+}
+
+/** What can be done to a node is not what can be done to a workload. */
+function kubernetesKinds({ workload, replicas }: Extract<TargetUse, { kind: "kubernetes" }>): string[] {
+  if (workload.startsWith("node/")) return ["cordon"];
+  const scales = replicas !== undefined && !workload.startsWith("daemonset/");
+  return ["restart", "rollback", ...(scales ? ["scale"] : [])];
 }

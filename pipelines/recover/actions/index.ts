@@ -3,6 +3,7 @@ import type { ActionAdapter, ActionFamily } from "./action.ts";
 import { child } from "./child.ts";
 import { command } from "./command.ts";
 import { files } from "./files.ts";
+import { kubernetes } from "./kubernetes.ts";
 import { libvirt } from "./libvirt.ts";
 import { postgres } from "./postgres.ts";
 import { postgresReplica } from "./postgres-replica.ts";
@@ -26,6 +27,7 @@ export const actionAdapters = {
   postgresReplica,
   qemu,
   libvirt,
+  kubernetes,
   command,
   webhook,
 } satisfies Record<string, (options: never) => Readonly<Record<string, ActionAdapter>>>;
@@ -54,6 +56,7 @@ const families: {
   "postgres-replica": (targets) => postgresReplica({ targets }),
   qemu: (targets) => qemu({ targets }),
   libvirt: (targets) => libvirt({ targets }),
+  kubernetes: (targets) => kubernetes({ targets }),
   command: (targets) => command({ targets }),
   webhook: (targets) => webhook({ targets }),
 };

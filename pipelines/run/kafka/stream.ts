@@ -6,6 +6,7 @@ import type { Control } from "../../core/records.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
 import { actingOn } from "../acting.ts";
+import { CHECKPOINT_CHECK_MS, everyWhile } from "../every.ts";
 import type { Stream, StreamOptions } from "../job.ts";
 import { fallbacks } from "../models/follow.ts";
 import { notifying } from "../notifying.ts";
@@ -128,6 +129,8 @@ export async function kafkaStream({
         .catch((error) => log.error({ err: error }, "taking over"));
     };
     if (ours()) takeOver();
+    if (acting)
+      closers.unshift(everyWhile(CHECKPOINT_CHECK_MS, async () => (ours() ? acting.checkpoints() : undefined)));
 
     // Acknowledged when all in-sync replicas have it.
     const intake = (record: { format: string; value: Uint8Array }, partition?: number) =>
