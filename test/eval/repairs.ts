@@ -17,6 +17,8 @@ const { values } = parseArgs({
     faults: { type: "string", default: FAULTS.map((f) => f.kind).join(",") },
     state: { type: "string", default: ".faultwright-repairs.jsonl" },
     out: { type: "string" },
+    /** Waits before each run until the machine's load is below: other work makes the lab itself too slow to start. */
+    "max-load": { type: "string", default: "1000" },
   },
 });
 
@@ -32,6 +34,8 @@ interface Row {
   readonly recoverMs: number | null;
   /** Of the machine when it began: other work makes the task harder. */
   readonly load: number;
+  /** The lab did not start: says nothing of a repair, and is run again. */
+  readonly void: boolean;
 }
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -60,6 +64,7 @@ function demo(fault: string, seed: number): Promise<Row> {
       resolve({
         fault,
         seed,
+        void: o === undefined,
         service: o?.injected.service ?? null,
         detectMs: o?.figures.timeToDetectMs ?? null,
         action: o?.repair?.action ?? null,
@@ -79,7 +84,8 @@ const faults = (values.faults as string).split(",");
 // Seed by seed, so that a run that is stopped has something of every fault.
 for (let seed = 1; seed <= Number(values.seeds); seed++)
   for (const fault of faults) {
-    if (rows.some((r) => r.fault === fault && r.seed === seed)) continue;
+    if (rows.some((r) => r.fault === fault && r.seed === seed && !r.void)) continue;
+    while ((loadavg()[0] as number) > Number(values["max-load"])) await new Promise((go) => setTimeout(go, 5000));
     const row = await demo(fault, seed);
     rows.push(row);
     appendFileSync(state, `${JSON.stringify(row)}\n`);
@@ -93,7 +99,8 @@ const seconds = (list: (number | null)[]) => {
     ((known[Math.min(known.length - 1, Math.floor(q * known.length))] as number) / 1000).toFixed(1);
   return `${at(0.5)} (${at(0)} to ${at(1)})`;
 };
-const line = (name: string, of: readonly Row[]) => {
+const line = (name: string, all: readonly Row[]) => {
+  const of = all.filter((r) => !r.void);
   const ok = of.filter((r) => r.verified && r.fits);
   const kinds = [...new Set(of.map((r) => r.action ?? "none"))].join(", ");
   const { low, high } = wilsonInterval(ok.length, of.length);
@@ -116,6 +123,8 @@ ${faults
   )
   .join("\n")}
 ${line("all", rows)}
+
+Runs in which the lab or the pipeline did not start in time, and which say nothing of a repair: ${rows.filter((r) => r.void).length}.
 `;
 process.stdout.write(text);
 if (values.out) writeFileSync(values.out, text);

@@ -20,7 +20,7 @@ export interface Act {
   /** File of the audit. */
   readonly trail: string;
   readonly createdMs: number;
-  /** The actor kills itself once this step is in the audit. */
+  /** The actor kills itself once this step is in the audit; `before-result`: when all is done and nothing of it is told. */
   readonly dieAt?: string;
 }
 
@@ -37,6 +37,7 @@ export function fileAudit(path: string, onStep: (name: string) => void = () => {
     read,
     async audit(...entries: { planId: string; timeMs: number; event: string; detail: string }[]) {
       for (const entry of entries) {
+        onStep(`before-${entry.event}`);
         appendFileSync(path, `${JSON.stringify(entry)}\n`);
         onStep(entry.event === "step" ? (JSON.parse(entry.detail).name as string) : entry.event);
       }

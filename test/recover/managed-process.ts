@@ -76,7 +76,7 @@ export function checkManagedProcess(start: () => Promise<Managed>, steps: readon
     expect(await adapter("stop").undo("shop", before, testContext())).toMatchObject({ ok: true });
     await healthy();
   });
-  it.each(["intent", ...steps, "result"])(
+  it.each(["intent", ...steps, "before-result", "result"])(
     "kill -9 of the actor at %s: it runs, and no second act",
     async (step) => {
       const before = await probe();

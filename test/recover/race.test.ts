@@ -144,7 +144,8 @@ describe("several actors", () => {
         return adapter.execute(t, s, context);
       },
     };
-    const second = { ...approved, plan: makePlan({ ...plan, reason: "2" }) };
+    const { id: _, hash: __, ...parts } = plan;
+    const second = { ...approved, plan: makePlan({ ...parts, reason: "2" }) };
     const run2 = executor({
       adapterFor: () => back,
       ...{ store, clock, dryRun: false, killSwitch: () => false, appendControl: () => {} },
@@ -154,6 +155,7 @@ describe("several actors", () => {
     clock.set(T);
     await run2.onCommitted({ ...second, state: "proposed", version: 1 });
     await run2.onCommitted(second);
+    expect(store.trail.filter((e) => e.event === "late")).toHaveLength(1);
     expect(w.calls.execute).toBe(1);
   });
   it("nobody takes over what its holder still renews, and its own result is the one that counts", async () => {

@@ -93,13 +93,13 @@ describe("files", () => {
     await expect(adapter().probe("t")).rejects.toThrow("not a symbolic link");
   });
 
-  it.each(["intent", "prepare", "switch", "result"])(
+  it.each(["intent", "prepare", "switch", "before-result", "result"])(
     "kill -9 at %s: all of the old or all of the new, nothing left over",
     async (step) => {
       const plan = act(use, "restore-files");
       expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
       const { result } = await afterwards(plan);
-      const done = step === "result";
+      const done = step.endsWith("result");
       expect(result).toMatchObject({ ok: done });
       expect(readFileSync(at("current/sub/b"), "utf8")).toBe(done ? "newer" : "corrupt");
       expect(readdirSync(dir).filter((n) => n.startsWith("current-restore-"))).toHaveLength(done ? 1 : 0);
@@ -189,7 +189,7 @@ describe("a release", () => {
     expect(realpathSync(at("current"))).toBe(at("releases/v3"));
   });
 
-  it.each(["prepare", "switch", "result"])(
+  it.each(["prepare", "switch", "before-result", "result"])(
     "kill -9 at %s: the old or the new, and the reload is made up for",
     async (step) => {
       await writeManifest(at("releases/v2"), 2);
@@ -197,7 +197,7 @@ describe("a release", () => {
       const plan = act(use, "rollback");
       expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
       const { result } = await afterwards(plan);
-      const done = step === "result";
+      const done = step.endsWith("result");
       expect(result).toMatchObject({ ok: done });
       expect(realpathSync(at("current"))).toBe(at("releases", done ? "v2" : "v3"));
       expect(existsSync(at("reloaded"))).toBe(done);

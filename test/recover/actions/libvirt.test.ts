@@ -62,7 +62,7 @@ describeReal("a real libvirt domain", hasLibvirt, () => {
     await until(async () => (await probe()).release === "paused");
     expect((await carryOut(act("vm-resume"))).result).toMatchObject({ ok: true });
   });
-  it.each(["intent", "reset", "result"])(
+  it.each(["intent", "reset", "before-result", "result"])(
     "kill -9 at %s of a reset: it runs, and nothing is done twice",
     async (step) => {
       await healthy();
