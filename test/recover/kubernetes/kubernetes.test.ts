@@ -28,7 +28,10 @@ suite("a real API server", hasKubernetes, () => {
   });
   const template = (image: string) => ({
     metadata: { labels: { app: "shop" } },
-    spec: { nodeName: "node-a", containers: [{ name: "shop", image }] },
+    spec: {
+      nodeName: "node-a",
+      containers: [{ name: "shop", image, ...(image === "shop:bad" ? { env: [{ name: "MODE", value: "bad" }] } : {}) }],
+    },
   });
   const read = (name = "shop") => cluster.apps.readNamespacedDeployment({ name, namespace: "default" });
   const image = async () => (await read()).spec?.template.spec?.containers[0]?.image;
@@ -80,6 +83,8 @@ suite("a real API server", hasKubernetes, () => {
     const { result } = await carryOut(act("rollback"));
     expect(result).toMatchObject({ ok: true });
     expect(await image()).toBe("shop:good");
+    // All of the template comes back, what the bad release had added goes.
+    expect((await read()).spec?.template.spec?.containers[0]?.env ?? []).toEqual([]);
     expect(await adapter("rollback").undo("shop", before, testContext())).toMatchObject({ ok: true });
     expect(await image()).toBe("shop:bad");
     expect((await carryOut(act("rollback", { rollbackTo: "previous" }))).result).toMatchObject({ ok: true });

@@ -1,5 +1,5 @@
 /** The official client, kept to what the actions need: read, list, patch; each bounded in time. */
-import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
+import type { AppsV1Api, CoreV1Api, KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import { PipelineError } from "../../../core/errors.ts";
 import type { UseOf } from "../../../core/recover-config.ts";
 
@@ -45,9 +45,12 @@ export function clusterOf({ kubeconfig, context, namespace }: KubernetesTarget):
 }
 
 async function open(kubeconfig: string | undefined, context: string | undefined, namespace: string): Promise<Cluster> {
-  const { KubeConfig, KubernetesObjectApi: Api, PatchStrategy } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
+  const k8s = await import("@kubernetes/client-node");
+  const { PatchStrategy, setHeaderOptions } = k8s;
+  const config = new k8s.KubeConfig();
   let api: KubernetesObjectApi;
+  let apps: AppsV1Api;
+  let core: CoreV1Api;
   let where = "kubernetes";
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
@@ -58,7 +61,9 @@ async function open(kubeconfig: string | undefined, context: string | undefined,
       config.setCurrentContext(context);
     }
     where = config.getCurrentCluster()?.server ?? where;
-    api = Api.makeApiClient(config);
+    api = k8s.KubernetesObjectApi.makeApiClient(config);
+    apps = config.makeApiClient(k8s.AppsV1Api);
+    core = config.makeApiClient(k8s.CoreV1Api);
   } catch (cause) {
     throw new PipelineError("ACTION_FAILED", "kubernetes", {
       detail: `kubeconfig: ${(cause as Error).message}`,
@@ -88,16 +93,23 @@ async function open(kubeconfig: string | undefined, context: string | undefined,
       );
       return (await bounded(asked, READ_MS, where)).items;
     },
-    patch: (body, dryRun) =>
-      bounded(
-        api.patch(
-          body as KubernetesObject,
-          ...[undefined, dryRun ? "All" : undefined, "faultwright", undefined],
-          PatchStrategy.StrategicMergePatch,
-        ) as Promise<Live>,
-        PATCH_MS,
-        where,
-      ),
+    patch: (body, dryRun) => {
+      const { name = "" } = body.metadata ?? {};
+      const asked = { name, namespace, body, fieldManager: "faultwright", ...(dryRun ? { dryRun: "All" } : {}) };
+      const options = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+      // The client's generic patch drops what its types do not know, `$patch: replace` among it; these send the body as it is.
+      const send: Readonly<Record<string, () => Promise<unknown>>> = {
+        Deployment: () => apps.patchNamespacedDeployment(asked, options),
+        StatefulSet: () => apps.patchNamespacedStatefulSet(asked, options),
+        DaemonSet: () => apps.patchNamespacedDaemonSet(asked, options),
+        ReplicaSet: () => apps.patchNamespacedReplicaSet(asked, options),
+        ControllerRevision: () => apps.patchNamespacedControllerRevision(asked, options),
+        Node: () => core.patchNode(asked, options),
+      };
+      const one = send[body.kind ?? ""];
+      if (one === undefined) throw new PipelineError("ACTION_REFUSED", where, { detail: `no patch of a ${body.kind}` });
+      return bounded(one() as Promise<Live>, PATCH_MS, where);
+    },
   };
 }
 
