@@ -19,6 +19,7 @@ const common = (usual: Kind[]) => ({
     .describe("By default its kind; two of a kind need names."),
   minSeverity: z.enum(["minor", "major", "critical"]).default("minor").describe("Milder incidents are not told of."),
   events: z.array(kind).min(1).default(usual).describe("What it is told of."),
+  timeout: duration.default(10_000).describe("Of one try."),
   ignoreLabels: z.array(z.string().min(1)).default([]).describe("Incidents with one of these are not told of."),
 });
 

@@ -41,7 +41,7 @@ const LONGEST_WAIT_MS = 2000;
 export const POLICIES = {
   page: {
     use: "a notification to its receiver; the outbox tries again for hours",
-    ...{ timeoutMs: 10_000, retries: 2, breakAfter: 5, halfOpenMs: 30_000, atOnce: 4, waiting: 16 },
+    ...{ timeoutMs: 10_000, retries: 2, breakAfter: 5, halfOpenMs: 10_000, atOnce: 4, waiting: 16 },
   },
   read: {
     use: "a question to a supervisor or a running pipeline",
@@ -102,6 +102,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The call was not made: its circuit is open, or too many wait for it. */
+export class NotCalledError extends PipelineError {
+  override readonly name = "NotCalledError";
+}
+
 const retriable = (error: Error): boolean => error instanceof PipelineError && error.retriable;
 
 /** Least recently used go first: destinations come from the config, but a test or a plug-in may make many. */
@@ -111,7 +116,8 @@ const MAX_DESTINATIONS = 1000;
 export interface Calls {
   /**
    * Runs `work` under the policy: bulkhead, then retry with jitter, circuit breaker and timeout around each try.
-   * @throws what `work` throws; PipelineError `code`, retriable, for a timeout, an open circuit or a full bulkhead
+   * @throws what `work` throws; PipelineError `code`, retriable, for a timeout; NotCalledError for an open circuit or a
+   * full bulkhead
    */
   call<T>(options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
   /** Destinations whose circuit is open now. */
@@ -165,14 +171,16 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
       const { gate, circuit } = of(options);
       // Aggressive: a callee that does not look at its signal must not hold the call either.
       const limited = timeout(timeoutMs, TimeoutStrategy.Aggressive);
+      let last: unknown;
       const oneTry = async ({ signal }: { signal: AbortSignal }) => {
         try {
           return await limited.execute((context) => work(context.signal), signal);
         } catch (error) {
+          last = error;
           // As an error of the call, so that retry and circuit count it.
           if (error instanceof TaskCancelledError && !signal.aborted)
-            throw gaveUp(`no answer within ${timeoutMs} ms`, error);
-          throw error;
+            last = gaveUp(`no answer within ${timeoutMs} ms`, error);
+          throw last;
         }
       };
       const again = retry(handleWhen(retriable), {
@@ -182,8 +190,12 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
       try {
         return await orAborted(wrap(gate, ...(retries > 0 ? [again] : []), circuit).execute(oneTry, signal), signal);
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw gaveUp("not called: it has failed too often in a row", error);
-        if (error instanceof BulkheadRejectedError) throw gaveUp("not called: too many calls wait for it", error);
+        const notCalled = (detail: string) =>
+          new NotCalledError(code, destination, { detail: `not called: ${detail}`, retriable: true, cause: error });
+        // It opened between two tries: one did go out.
+        if (error instanceof BrokenCircuitError && last !== undefined) throw last;
+        if (error instanceof BrokenCircuitError) throw notCalled("it has failed too often in a row");
+        if (error instanceof BulkheadRejectedError) throw notCalled("too many calls wait for it");
         if (error instanceof TaskCancelledError || (signal?.aborted && !(error instanceof PipelineError)))
           throw gaveUp("told to stop", error);
         throw error;

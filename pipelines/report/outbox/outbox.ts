@@ -6,6 +6,7 @@ import { type Delivery, type DeliveryState, deliveryKey, type Notification } fro
 import type { OutputRecord, Store } from "../../core/store.ts";
 import { backoff } from "../../tolerance/backoff.ts";
 import { HttpError } from "../../tolerance/http-call.ts";
+import { NotCalledError } from "../../tolerance/policies.ts";
 import type { Outgoing } from "../sinks/sink.ts";
 import { type Item, type Lane, Lanes } from "./lanes.ts";
 import { unsettled } from "./pending.ts";
@@ -125,13 +126,19 @@ export function outbox(options: OutboxOptions): Outbox {
       await r.sink.write([out], stopping.signal);
     } catch (error) {
       const { message } = error as Error;
+      lane.wait ??= backoff({ firstMs: firstWaitMs, longestMs: longestWaitMs });
+      if (error instanceof NotCalledError) {
+        // Nothing went out: no try of this notification.
+        item.attempts -= 1;
+        lane.nextMs = clock.nowMs() + lane.wait.next();
+        return;
+      }
       // A passing error may hide a success: an answer that got lost.
       item.uncertain = true;
       const passing = error instanceof PipelineError ? error.retriable : true;
       if (stopping.signal.aborted && passing) return;
       if (!passing) return settle(r, lane, item, "dead", `refused: ${message}`);
       if (item.attempts >= most) return settle(r, lane, item, "dead", `given up after ${most} tries: ${message}`);
-      lane.wait ??= backoff({ firstMs: firstWaitMs, longestMs: longestWaitMs });
       const asked = error instanceof HttpError ? (error.retryAfterMs ?? 0) : 0;
       lane.nextMs = clock.nowMs() + Math.max(lane.wait.next(), Math.min(asked, longestWaitMs));
       await durable(delivery(r, item, "failed", message));

@@ -48,17 +48,18 @@ export async function receiversOf(configs: readonly ReceiverConfig[], clock: Clo
 
 async function sinkOf(c: ReceiverConfig, clock: Clock, secret: (env: string) => string): Promise<Sink<Outgoing>> {
   const maybe = (env: string | undefined) => (env === undefined ? undefined : secret(env));
+  const limit = { timeoutMs: c.timeout };
   switch (c.kind) {
     case "webhook":
-      return sinks.webhook({ url: c.url, clock, token: maybe(c.tokenEnv), secret: maybe(c.secretEnv) });
+      return sinks.webhook({ ...limit, url: c.url, clock, token: maybe(c.tokenEnv), secret: maybe(c.secretEnv) });
     case "slack":
-      return sinks.slack({ url: webUrl(secret(c.urlEnv), c.urlEnv) });
+      return sinks.slack({ ...limit, url: webUrl(secret(c.urlEnv), c.urlEnv) });
     case "pagerduty":
-      return sinks.pagerduty({ url: c.url, routingKey: secret(c.routingKeyEnv) });
+      return sinks.pagerduty({ ...limit, url: c.url, routingKey: secret(c.routingKeyEnv) });
     case "alertmanager":
-      return sinks.alertmanager({ url: c.url, token: maybe(c.tokenEnv), labels: c.labels });
+      return sinks.alertmanager({ ...limit, url: c.url, token: maybe(c.tokenEnv), labels: c.labels });
     case "email":
-      return sinks.email({ ...c, user: maybe(c.userEnv), password: maybe(c.passwordEnv) });
+      return sinks.email({ ...c, ...limit, user: maybe(c.userEnv), password: maybe(c.passwordEnv) });
     case "file":
       return sinks.file({ path: c.path }).catch((cause: Error) => {
         throw new PipelineError("SINK_FAILED", c.path, { detail: cause.message, cause });

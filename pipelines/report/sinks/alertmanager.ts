@@ -4,6 +4,8 @@ import type { Outgoing, Sink } from "./sink.ts";
 export interface AlertmanagerOptions {
   /** Base address. */
   readonly url: string;
+  /** Of one try. */
+  readonly timeoutMs?: number;
   readonly token?: string;
   /** Added to each alert's labels. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -16,7 +18,12 @@ const FIRING_MS = 30 * 86_400_000;
  * `POST /api/v2/alerts`. The labels of one incident's alert never change, so that it is the same alert from firing to
  * resolved, however often it arrives; what may change (severity, summary) stands in the annotations.
  */
-export async function alertmanager({ url, token, labels = {} }: AlertmanagerOptions): Promise<Sink<Outgoing>> {
+export async function alertmanager({
+  url,
+  token,
+  labels = {},
+  timeoutMs,
+}: AlertmanagerOptions): Promise<Sink<Outgoing>> {
   const address = `${url.replace(/\/+$/, "")}/api/v2/alerts`;
   return {
     name: "alertmanager",
@@ -34,7 +41,7 @@ export async function alertmanager({ url, token, labels = {} }: AlertmanagerOpti
         ...(page ? { generatorURL: page } : {}),
       }));
       await httpCall(address, {
-        ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal },
+        ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal, timeoutMs },
         headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: JSON.stringify(alerts),
       });

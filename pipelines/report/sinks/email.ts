@@ -8,6 +8,8 @@ export interface EmailOptions {
   readonly tls: "always" | "starttls" | "never";
   readonly user?: string;
   readonly password?: string;
+  /** Of one try. */
+  readonly timeoutMs?: number;
   readonly from: string;
   readonly to: readonly string[];
 }
@@ -20,10 +22,9 @@ const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ").slice(0, 300);
  * @throws PipelineError SINK_FAILED, retriable unless the server said 5xx (RFC 5321, 4.2.1)
  */
 export async function email(options: EmailOptions): Promise<Sink<Outgoing>> {
-  const { host, port, tls, user, password, from, to } = options;
+  const { host, port, tls, user, password, from, to, timeoutMs = POLICIES.page.timeoutMs } = options;
   const destination = `smtp://${host}:${port}`;
   const { createTransport } = await import("nodemailer");
-  const { timeoutMs } = POLICIES.page;
   const transport = createTransport({
     ...{ host, port, secure: tls === "always", requireTLS: tls === "starttls", ignoreTLS: tls === "never" },
     ...{ connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs },
@@ -45,7 +46,7 @@ export async function email(options: EmailOptions): Promise<Sink<Outgoing>> {
           text: `${lines.filter((l) => l !== "").join("\n\n")}\n`,
           headers: { "Auto-Submitted": "auto-generated" },
         };
-        await call({ policy: "page", destination, code: "SINK_FAILED", signal }, async () => {
+        await call({ policy: "page", destination, code: "SINK_FAILED", timeoutMs, signal }, async () => {
           try {
             await transport.sendMail(mail);
           } catch (error) {

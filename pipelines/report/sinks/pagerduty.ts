@@ -16,7 +16,15 @@ const MAX_KEY = 255;
  * A 202 is taken; 429 and 5xx may be tried again, 400 never.
  * @see developer.pagerduty.com, "Send an Alert Event"
  */
-export async function pagerduty({ url, routingKey }: { url: string; routingKey: string }): Promise<Sink<Outgoing>> {
+export async function pagerduty({
+  url,
+  routingKey,
+  timeoutMs,
+}: {
+  url: string;
+  routingKey: string;
+  timeoutMs?: number;
+}): Promise<Sink<Outgoing>> {
   return {
     name: "pagerduty",
     async write(batch, signal) {
@@ -32,7 +40,7 @@ export async function pagerduty({ url, routingKey }: { url: string; routingKey: 
           custom_details: { notification: n.id, detail: n.detail, suspects: n.suspects, entities: n.entities },
         };
         await httpCall(url, {
-          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal },
+          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal, timeoutMs },
           headers: { "content-type": "application/json" },
           body: JSON.stringify({
             routing_key: routingKey,

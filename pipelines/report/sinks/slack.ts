@@ -6,7 +6,7 @@ const MAX_TEXT = 3000;
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** A message to an incoming webhook. It has no key against repeats: what may be one says so. */
-export async function slack({ url }: { url: string }): Promise<Sink<Outgoing>> {
+export async function slack({ url, timeoutMs }: { url: string; timeoutMs?: number }): Promise<Sink<Outgoing>> {
   return {
     name: "slack",
     async write(batch, signal) {
@@ -18,7 +18,7 @@ export async function slack({ url }: { url: string }): Promise<Sink<Outgoing>> {
           ...(repeated ? ["_(this may be a repeat)_"] : []),
         ];
         await httpCall(url, {
-          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal },
+          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", signal, timeoutMs },
           headers: { "content-type": "application/json" },
           body: JSON.stringify({ text: lines.join("\n").slice(0, MAX_TEXT) }),
         });

@@ -6,6 +6,8 @@ import type { Outgoing, Sink } from "./sink.ts";
 export interface WebhookOptions {
   readonly url: string;
   readonly clock: Clock;
+  /** Of one try. */
+  readonly timeoutMs?: number;
   readonly token?: string;
   /** Base64 after `whsec_`, or any text. */
   readonly secret?: string;
@@ -15,7 +17,7 @@ export interface WebhookOptions {
  * POSTs `{key, repeated, url, notification}`. `Idempotency-Key` and `webhook-id` stay the same over all tries.
  * @see standardwebhooks.com, specification 1.0, for the signature
  */
-export async function webhook({ url, clock, token, secret }: WebhookOptions): Promise<Sink<Outgoing>> {
+export async function webhook({ url, clock, token, secret, timeoutMs }: WebhookOptions): Promise<Sink<Outgoing>> {
   const signingKey = secret === undefined ? undefined : keyOf(secret);
   return {
     name: "webhook",
@@ -25,7 +27,7 @@ export async function webhook({ url, clock, token, secret }: WebhookOptions): Pr
         const seconds = String(Math.floor(clock.nowMs() / 1000));
         const signature = signingKey && createHmac("sha256", signingKey).update(`${key}.${seconds}.${body}`);
         await httpCall(url, {
-          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", body, signal },
+          ...{ policy: "page" as const, code: "SINK_FAILED" as const, method: "POST", body, signal, timeoutMs },
           headers: {
             "content-type": "application/json",
             "idempotency-key": key,

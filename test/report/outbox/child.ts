@@ -8,7 +8,13 @@ import { notification, outputOf } from "./fixture.ts";
 
 const [dir, url, path, dieAt] = process.argv.slice(2) as [string, string, string, string];
 const die = () => process.kill(process.pid, "SIGKILL");
-const common = { events: ["opened" as const], minSeverity: "minor" as const, ignoreLabels: [], name: undefined };
+const common = {
+  events: ["opened" as const],
+  minSeverity: "minor" as const,
+  ignoreLabels: [],
+  timeout: 10_000,
+  name: undefined,
+};
 
 const store = await openStore(dir);
 const mark = markIn(store);
