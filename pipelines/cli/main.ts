@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   suppressions: async () => (await import("./suppressions.ts")).suppressionsCommand(),
   feedback: async () => (await import("./feedback.ts")).feedbackCommand(),
   recover: async () => (await import("./recover.ts")).recoverCommand(),
+  notifications: async () => (await import("./notifications.ts")).notificationsCommand(),
   "dead-letters": async () => (await import("./dead-letters.ts")).deadLettersCommand(),
   score: async () => (await import("./score.ts")).scoreCommand(),
   train: async () => (await import("./train.ts")).trainCommand(),

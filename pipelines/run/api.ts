@@ -25,13 +25,15 @@ export interface ApiOptions {
   readonly counts: Readonly<Record<string, number>>;
   /** How the models of this process get on. */
   readonly models: () => readonly ModelStatus[];
+  /** Sends dead letters of receivers again; gives their keys. Undefined where nobody is told anything. */
+  readonly requeue?: (keys: readonly string[] | "all") => Promise<string[]>;
   /** Where dead letters go back to. */
   readonly door: Door;
 }
 
 export function apiRoutes(
   app: FastifyInstance,
-  { store, appendControl, token, approvalSecret, clock, report, counts, models, door }: ApiOptions,
+  { store, appendControl, token, approvalSecret, clock, report, counts, models, door, requeue }: ApiOptions,
 ): void {
   const one = async <T>(topic: Topic, key: string) => {
     const [r] = await store.latest(topic, { key });
@@ -71,6 +73,13 @@ export function apiRoutes(
     const incident = await one<Incident>("incidents", id(request));
     if (!incident) return reply.code(404).send({ error: "no such incident" });
     return reply.type("text/html; charset=utf-8").send((await report(incident)).html);
+  });
+  app.post("/api/deliveries/requeue", { preHandler: guard }, async (request, reply) => {
+    if (!requeue) return reply.code(409).send({ error: "this run tells nobody" });
+    const { keys } = (request.body ?? {}) as { keys?: unknown };
+    const list = Array.isArray(keys) && keys.length <= 1000 && keys.every((k) => typeof k === "string");
+    if (keys !== "all" && !list) return reply.code(400).send({ error: 'keys: up to 1000 of them, or "all"' });
+    return { requeued: await requeue(keys as string[] | "all") };
   });
   app.post("/api/actions/:id/approve", { preHandler: guard }, async (request, reply) => {
     const action = await one<Action>("actions", id(request));

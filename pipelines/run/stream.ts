@@ -1,6 +1,7 @@
 /** The long-running job: sources in, incidents and repairs out, on the embedded runtime. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { deliveryKey } from "../core/notifications.ts";
 import type { Control } from "../core/records.ts";
 import type { Source } from "../core/source.ts";
 import type { Store } from "../core/store.ts";
@@ -18,7 +19,7 @@ import { fallbacks, followRegistry } from "./models/follow.ts";
 import { injectVersions } from "./models/inject.ts";
 import { registryLibrary } from "./models/library.ts";
 import { registryDir, registryStages } from "./models/registry-stages.ts";
-import { markIn, notifying } from "./notifying.ts";
+import { deliveryRecords, markIn, notifying } from "./notifying.ts";
 import { embeddedHealth } from "./observe/health.ts";
 import { componentLog } from "./observe/log.ts";
 import { selfMetrics } from "./observe/self-metrics.ts";
@@ -158,6 +159,13 @@ async function start(
       clock,
       appendControl: live && appendControl,
       report: reports.render,
+      requeue:
+        told &&
+        (async (keys) => {
+          const marks = await told.requeue(keys);
+          told.onCommitted(deliveryRecords(marks));
+          return marks.map((d) => deliveryKey(d.receiver, d.notificationId));
+        }),
       counts: stages.features.counts,
       intake: live && { append, overloaded },
       door: {

@@ -120,9 +120,7 @@ export async function killWhileReading(options: {
     const [a, b] = [await committed(join(dir, "calm")), await committed(join(dir, "stormy"))];
     const at = a.findIndex((line, i) => line !== b[i]);
     const equal = a.length === b.length && at === -1;
-    const differs = equal
-      ? null
-      : `record ${at}: ${differing(a[at], b[at])} (${a.length} and ${b.length})`;
+    const differs = equal ? null : `record ${at}: ${differing(a[at], b[at])} (${a.length} and ${b.length})`;
     return { kills, records: a.length, equal, firstDifference: differs };
   } finally {
     rmSync(dir, { recursive: true, force: true });

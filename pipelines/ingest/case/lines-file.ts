@@ -1,7 +1,7 @@
 /** `logs.csv` to a line table: templates are kept, lines are only counted. */
 import type { LineTable } from "../../core/case-events.ts";
-import { csvRecords } from "../csv/records.ts";
 import type { LineTemplates } from "../../core/log-templates.ts";
+import { csvRecords } from "../csv/records.ts";
 import { columnsOf } from "./columns.ts";
 import { timeMsOf } from "./times.ts";
 

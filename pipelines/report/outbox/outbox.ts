@@ -39,6 +39,8 @@ export interface Outbox {
   onCommitted(outputs: readonly OutputRecord[]): void;
   /** Takes up what an earlier process left unsent. Call once all its marks are in the store. */
   recover(): Promise<void>;
+  /** Dead letters of these keys (`<receiver>/<notification>`), or all, become `requeued`. Gives the marks. */
+  requeue(keys: readonly string[] | "all"): Promise<Delivery[]>;
   /** Waiting or under way, by receiver. */
   waiting(): ReadonlyMap<string, number>;
   /** Gives what waits `graceMs` to go out, then ends trying. What is left stays in the store. */
@@ -46,6 +48,7 @@ export interface Outbox {
 }
 
 const REMEMBERED = 10_000;
+const PAGE = 500;
 
 /**
  * The store's topics are the outbox: `notifications` were committed with the stages' outputs, `deliveries` say how far
@@ -221,6 +224,26 @@ export function outbox(options: OutboxOptions): Outbox {
       for await (const { notification, before } of unsettled(store, receivers, backlog))
         for (const [name, d] of before) add(receivers.find((r) => r.name === name)!, notification, d);
       pumpAll();
+    },
+    async requeue(keys) {
+      const marks: Delivery[] = [];
+      const known = new Set(receivers.map((r) => r.name));
+      const take = (value: string) => {
+        const d = JSON.parse(value) as Delivery;
+        if (d.state === "dead" && known.has(d.receiver))
+          marks.push({ ...d, state: "requeued", attempts: 0, timeMs: clock.nowMs(), detail: "" });
+      };
+      if (keys !== "all")
+        for (const key of keys) for (const r of await store.latest("deliveries", { key })) take(r.value);
+      else
+        for (let beforeSeq: number | undefined; ; ) {
+          const page = await store.latest("deliveries", { limit: PAGE, ...(beforeSeq ? { beforeSeq } : {}) });
+          for (const r of page) take(r.value);
+          beforeSeq = page.at(-1)?.seq;
+          if (page.length < PAGE || marks.length >= backlog) break;
+        }
+      if (marks.length > 0) await options.mark(marks);
+      return marks;
     },
     waiting: () => new Map([...lanes].map(([name, own]) => [name, own.size])),
     async stop(graceMs = 5000) {

@@ -152,6 +152,8 @@ export async function kafkaStream({
       clock,
       appendControl,
       report: reports.render,
+      // Its marks come to the process that delivers, this one or another, by their topic.
+      requeue: async (keys) => (await told.requeue(keys)).map((d) => deliveryKey(d.receiver, d.notificationId)),
       counts: {},
       intake: {
         append: (payload) => intake(payload),
