@@ -31,8 +31,11 @@ export function formatDuration(ms: number | null | undefined): string {
   const a = Math.abs(ms);
   if (a < 1000) return `${trimmed(ms)} ms`;
   if (a < 60_000) return `${trimmed(ms / 1000)} s`;
-  if (a < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
-  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+  // Rounded first: 1 min 59.7 s is 2 min 0 s, not 1 min 60 s.
+  const seconds = Math.round(ms / 1000);
+  if (Math.abs(seconds) < 3600) return `${Math.trunc(seconds / 60)} min ${Math.abs(seconds % 60)} s`;
+  const minutes = Math.round(ms / 60_000);
+  return `${Math.trunc(minutes / 60)} h ${Math.abs(minutes % 60)} min`;
 }
 
 /** 12:03:10, UTC. */

@@ -15,12 +15,12 @@ export interface ReliabilityRow {
   readonly source: string;
 }
 
-const hours = (v: number | null) => (v === null ? "–" : formatDuration(v * HOUR));
+const hours = (v: number | null) => (v === null ? "–" : formatDuration(v * HOUR).replace(/ h 0 min$/, " h"));
 const share = (v: number) => {
   const percent = 100 * v;
   // 99.9996 % is not 100 %.
   const digits = percent > 99 && percent < 100 ? Math.min(8, 2 - Math.floor(Math.log10(100 - percent))) : 3;
-  return `${percent > 99 && percent < 100 ? percent.toFixed(Math.max(2, digits)) : Number(percent.toPrecision(digits))} %`;
+  return `${Number(percent > 99 && percent < 100 ? percent.toFixed(Math.max(2, digits)) : percent.toPrecision(digits))} %`;
 };
 
 function shown(f: Pick<ReliabilityFigure, "unit" | "key">, v: number | null): string {
@@ -124,17 +124,20 @@ export function reliabilityMarkdown(r: ReliabilityReport): string {
   return `# Reliability\n\n${window(r)}\n\n| figure | value | interval | from | definition |\n|---|---|---|---|---|\n${rows.join("\n")}\n${warnings.length > 0 ? `\n${warnings.join("\n")}\n` : ""}`;
 }
 
+/** A number and its unit stay on one line. */
+const together = (html: string): string => html.replace(/(\d) (h|min|s|ms|%)(?![\p{L}\d])/gu, "$1\u00a0$2");
+
 /** One section, for a page that has the report's styles. */
 export function reliabilitySection(r: ReliabilityReport): string {
   const rows = reliabilityRows(r).map(
     (x) =>
-      `<tr><td><abbr title="${h(`${x.definition} ${x.source}`)}">${h(x.name)}</abbr></td><td><strong>${h(x.value)}</strong>${x.interval === "" ? "" : `<div class="meta">${h(x.interval)}</div>`}</td><td class="k">${h(x.basis)}</td></tr>`,
+      `<tr><td><abbr title="${h(`${x.definition} ${x.source}`)}">${h(x.name)}</abbr></td><td><strong>${h(x.value)}</strong>${x.interval === "" ? "" : `<div class="meta">${h(x.interval)}</div>`}<div class="meta narrow">${h(x.basis)}</div></td><td class="wide-only">${h(x.basis)}</td></tr>`,
   );
   const definitions = reliabilityRows(r).map(
     (x) => `<li><strong>${h(x.name)}</strong>: ${h(x.definition)} <span class="meta">${h(x.source)}</span></li>`,
   );
   const warnings = r.warnings.map((w) => `<p class="meta">${h(w)}</p>`).join("");
-  return `<section><h2>Reliability</h2><p class="meta">${h(window(r))}</p><table>${rows.join("")}</table>${curve(r)}${warnings}<details><summary>Definitions and sources</summary><ul class="ev">${definitions.join("")}</ul></details></section>`;
+  return `<section><h2>Reliability</h2><p class="meta">${h(window(r))}</p><table>${together(rows.join(""))}</table>${curve(r)}${warnings}<details><summary>Definitions and sources</summary><ul class="ev">${definitions.join("")}</ul></details></section>`;
 }
 
 /** A whole page with the section alone. */
@@ -145,7 +148,7 @@ export const reliabilityHtml = (r: ReliabilityReport): string =>
 function curve({ timeBetweenFailures: { survival } }: ReliabilityReport): string {
   const last = survival.at(-1);
   if (!last || survival.length < 2 || !(last.hours > 0)) return "";
-  const [width, height, left] = [640, 160, 40];
+  const [width, height, left] = [640, 160, 64];
   const x = (t: number) => (left + (t / last.hours) * (width - left - 10)).toFixed(1);
   const y = (s: number) => (10 + (1 - s) * (height - 30)).toFixed(1);
   const stairs = (pick: (s: (typeof survival)[number]) => number) => {
@@ -155,7 +158,7 @@ function curve({ timeBetweenFailures: { survival } }: ReliabilityReport): string
   };
   const path = (d: string, style: string) => `<path d="${d}" style="fill:none;${style}"/>`;
   const text = (px: string | number, py: string | number, t: string, anchor: string) =>
-    `<text x="${px}" y="${py}" style="font:11px system-ui,sans-serif;fill:#71717a;text-anchor:${anchor}">${h(t)}</text>`;
+    `<text x="${px}" y="${py}" class="axis" style="text-anchor:${anchor}">${h(t)}</text>`;
   return `<figure><figcaption>Share of gaps between failures that last longer</figcaption><svg role="img" viewBox="0 0 ${width} ${height}"><title>Kaplan-Meier curve</title>${path(
     stairs((s) => s.low),
     "stroke:#a1a1aa;stroke-dasharray:3 3",

@@ -13,6 +13,7 @@ pre{background:#18181b;color:#f4f4f5;border-radius:8px;padding:10px 12px;white-s
 ol.suspects{list-style:none;margin:0;padding:0}ol.suspects li{padding:10px 0;border-top:1px solid var(--line)}ol.suspects li:first-child{border-top:0;padding-top:0}
 .bar{height:7px;border-radius:4px;background:var(--line);margin:4px 0 6px;max-width:380px}.bar i{display:block;height:100%;border-radius:4px;background:var(--red)}
 .who{font-weight:700}.belief{color:var(--soft)}ul.ev{margin:0;padding-left:1.15rem;font-size:.93rem}ul.ev li{padding:1px 0;border:0}ul.ev .con{color:var(--soft)}
+.narrow{display:none}.axis{font:11px system-ui,"DejaVu Sans",sans-serif;fill:#71717a}
 .graph{margin:0}.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:6px 18px}.mark{color:var(--amber);font-weight:600}
 figure{margin:0 0 14px;min-width:0}figcaption{font-size:.9rem;overflow-wrap:anywhere}figure svg{width:100%;height:auto;max-width:720px;display:block}
 .graph{width:100%;height:auto;display:block}.graph .node{fill:var(--card);stroke:var(--soft)}.graph .some{fill:var(--card);stroke:var(--amber);stroke-width:2}.graph .first{fill:#b91c1c;stroke:#b91c1c}
@@ -21,6 +22,6 @@ figure{margin:0 0 14px;min-width:0}figcaption{font-size:.9rem;overflow-wrap:anyw
 table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{text-align:left;vertical-align:top;padding:4px 10px 4px 0;border-top:1px solid var(--line);overflow-wrap:anywhere}th{color:var(--soft);font-weight:600;border-top:0}td.t,td.k{width:1%;white-space:nowrap}td.e{width:18%}td.t{font-variant-numeric:tabular-nums;color:var(--soft)}
 code{font:.84rem ui-monospace,Menlo,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}abbr{text-decoration:underline dotted;cursor:help}details summary{cursor:pointer;color:var(--blue)}
 @media(max-width:560px){main{padding:12px 10px 40px}h1{font-size:1.25rem}section{padding:12px}.facts{grid-template-columns:1fr 1fr}.facts .wide{grid-column:1/-1}
-table,tbody,tr,td{display:block}th{display:none}tr{border-top:1px solid var(--line);padding:6px 0}tr:has(th){border:0;padding:0}td{border:0;padding:1px 0}td:empty{display:none}td.t,td.e,td.k{display:inline-block;width:auto;margin-right:10px}td.e{font-weight:600}td[data-th]::before{content:attr(data-th) ": ";color:var(--soft);font-size:.82rem}}
+table,tbody,tr,td{display:block}th{display:none}tr{border-top:1px solid var(--line);padding:6px 0}tr:has(th){border:0;padding:0}td{border:0;padding:1px 0}td:empty{display:none}td.t,td.e,td.k{display:inline-block;width:auto;margin-right:10px}td.e{font-weight:600}td[data-th]::before{content:attr(data-th) ": ";color:var(--soft);font-size:.82rem}.narrow{display:block}td.wide-only{display:none}.axis{font-size:20px}}
 @media print{body{background:#fff;color:#000}section{break-inside:avoid;border-color:#bbb}details>*{display:block}}
 `;

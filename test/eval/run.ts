@@ -11,6 +11,10 @@ const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
   rca: { file: "rca/main.ts", what: "`diagnose` on recorded incidents and alert storms, beside the peers" },
   hour: { file: "hour/run.ts", what: "an hour of the demo system with ten faults: one incident a fault, none besides" },
   mutations: { file: "mutations.ts", what: "each safety rule of recovery taken out: its tests have to fail" },
+  "fault-trees": {
+    file: "fault-trees.ts",
+    what: "`faulttree` against known answers, and its time and memory on large models",
+  },
   repairs: {
     file: "repairs.ts",
     what: "the demo's faults and their fitting repairs, resumable, with times and intervals",

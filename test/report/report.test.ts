@@ -187,5 +187,8 @@ describe("formats", () => {
     [12_400, "12.4 s"],
     [185_000, "3 min 5 s"],
     [7_800_000, "2 h 10 min"],
+    [119_700, "2 min 0 s"],
+    [3_599_700, "1 h 0 min"],
+    [7_199_000, "2 h 0 min"],
   ])("%s ms is %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
 });
