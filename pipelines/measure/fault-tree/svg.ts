@@ -53,7 +53,7 @@ export function faultTreeSvg(
 }
 
 const STYLE =
-  ".back{fill:#fff}text{font:11px system-ui,'DejaVu Sans',sans-serif;text-anchor:middle;fill:#18181b}.name{font-weight:600}.p{fill:#52525b;font-size:10px}.box,.sym{fill:#fff;stroke:#3f3f46;stroke-width:1.2}.line{fill:none;stroke:#71717a}.op{font-size:9px;font-weight:600}";
+  ".back{fill:#fff}text{font:11px system-ui,'DejaVu Sans',sans-serif;text-anchor:middle;fill:#18181b}.name{font-weight:600;font-size:10px}.p{fill:#52525b;font-size:10px}.box,.sym{fill:#fff;stroke:#3f3f46;stroke-width:1.2}.line{fill:none;stroke:#71717a}.op{font-size:9px;font-weight:600}";
 
 /** Breadth first, so that the bound cuts what is deepest. */
 function layout(model: FaultTreeModel, top: string, maxNodes: number): Drawn {
@@ -135,15 +135,39 @@ function link(from: Drawn, to: Drawn): string {
 const show = (p: number) => (p === 0 ? "0" : p >= 0.001 ? String(Number(p.toPrecision(3))) : p.toExponential(2));
 const cut = (text: string, n: number) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
 
+/** Characters of a name that fit into the box. */
+const LINE = 16;
+
+/**
+ * One line or two, broken where a word ends if that is possible. Of what is longer still the end is kept: `…Position1` and
+ * `…Position2` differ there.
+ */
+function nameLines(name: string): string[] {
+  if (name.length <= LINE) return [name];
+  let at = 0;
+  for (let i = 1; i <= LINE; i++)
+    if (/[_.\-/ |:]/.test(name[i - 1]!) || (/[a-z]/.test(name[i - 1]!) && /[A-Z0-9]/.test(name[i]!))) at = i;
+  if (at < LINE / 2) at = LINE;
+  const rest = name.slice(at);
+  return [name.slice(0, at), rest.length > LINE ? `…${rest.slice(1 - LINE)}` : rest];
+}
+
 function symbol(d: Drawn, { importance }: Pick<FaultTreeAnalysis, "importance">, strongest: number): string {
   const { x, y } = centre(d);
   const left = x - BOX.width / 2;
   const figures = importance[d.id];
   const parts = [`<title>${xmlText([d.id, d.label].filter(Boolean).join(": ") || d.kind)}</title>`];
-  if (d.id !== "")
+  if (d.id !== "") {
+    const names = nameLines(d.id);
+    const [step, first] = names.length === 1 ? [15, 16] : [11, 12];
+    const text = (kind: string, line: number, t: string) =>
+      `<text class="${kind}" x="${x}" y="${y + first + line * step}">${xmlText(t)}</text>`;
     parts.push(
-      `<rect class="box" x="${left}" y="${y}" width="${BOX.width}" height="${BOX.height}"/><text class="name" x="${x}" y="${y + 16}">${xmlText(cut(d.id, 18))}</text><text class="p" x="${x}" y="${y + 31}">${xmlText(cut(d.label, 22))}</text>`,
+      `<rect class="box" x="${left}" y="${y}" width="${BOX.width}" height="${BOX.height}"/>`,
+      ...names.map((n, i) => text("name", i, n)),
+      ...(d.label === "" ? [] : [text("p", names.length, cut(d.label, LINE + 2))]),
     );
+  }
   const s = y + 46;
   if (d.kind === "event") {
     const share = Math.min(1, Math.abs(figures?.criticality ?? 0) / strongest);
