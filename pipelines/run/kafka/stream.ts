@@ -5,6 +5,7 @@ import { deliveryKey } from "../../core/notifications.ts";
 import type { Control } from "../../core/records.ts";
 import { kafkajsTransport } from "../../runtime/kafka/kafkajs/transport.ts";
 import { openStore } from "../../runtime/store/pglite.ts";
+import { persistent } from "../../tolerance/persistent.ts";
 import { actingOn } from "../acting.ts";
 import { CHECKPOINT_CHECK_MS, everyWhile } from "../every.ts";
 import type { Stream, StreamOptions } from "../job.ts";
@@ -89,8 +90,10 @@ export async function kafkaStream({
     /** Only the process that runs the act stage acts: another one's repair is not repeated. */
     const ours = () => act?.status().some((t) => t.ready) ?? false;
 
+    /** What the process before us has sent stands in its marks: nothing goes out before they are read. */
+    let tells = false;
     const told = await notifying({
-      ...{ config, store, clock, log, ours },
+      ...{ config, store, clock, log, ours: () => tells && ours() },
       mark: async (deliveries) => {
         const records = deliveries.map((record) => {
           const key = deliveryKey(record.receiver, record.notificationId);
@@ -122,11 +125,13 @@ export async function kafkaStream({
       setTimeout(() => {
         if (ours()) acting?.recoverUnfinished().catch((error) => log.error({ err: error }, "taking over"));
       }, TAKE_OVER_MS).unref();
-      // What the process before us has sent stands in its marks.
-      void view
-        .caughtUp()
-        .then(() => (ours() ? told.recover() : undefined))
-        .catch((error) => log.error({ err: error }, "taking over"));
+      tells = false;
+      const persist = persistent({ when: () => true, onFailure: (error) => log.error({ err: error }, "taking over") });
+      void persist(async () => {
+        await view.caughtUp();
+        tells = true;
+        if (ours()) await told.recover();
+      });
     };
     if (ours()) takeOver();
     if (acting)
