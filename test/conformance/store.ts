@@ -133,6 +133,37 @@ export function checkStore(name: string, open: () => Promise<Store>): void {
       expect(await store.latest("anomalies", { key: "k700" })).toEqual([]);
     });
 
+    it("finds open incidents, and the actions of one, a page at a time", async () => {
+      const outputs: OutputRecord[] = [];
+      for (let i = 0; i < 300; i++) {
+        const state = i % 10 === 0 ? "open" : "resolved";
+        // A text that quotes a state is not one.
+        const value = JSON.stringify({ id: `I${i}`, state, note: '"state":"resolved"' });
+        outputs.push({ topic: "incidents", key: `I${i}`, value });
+        const action = JSON.stringify({ plan: { id: `P${i}`, incidentId: `I${i % 3}` } });
+        outputs.push({ topic: "actions", key: `P${i}`, value: action });
+      }
+      await store.commit(commitOf({ outputs }));
+      const open = await store.latest("incidents", { open: true });
+      expect(open.map((r) => r.key)).toEqual(Array.from({ length: 30 }, (_, i) => `I${290 - 10 * i}`));
+      expect(await store.latest("incidents", { open: true, limit: 5, beforeSeq: open[4]!.seq })).toEqual(
+        open.slice(5, 10),
+      );
+      await store.commit(
+        commitOf({
+          outputs: [{ topic: "incidents", key: "I290", value: JSON.stringify({ id: "I290", state: "resolved" }) }],
+        }),
+      );
+      expect((await store.latest("incidents", { open: true }))[0]?.key).toBe("I280");
+      const mine = await store.latest("actions", { incidentId: "I1" });
+      expect(mine.length).toBe(100);
+      expect(mine[0]?.key).toBe("P298");
+      expect(await store.latest("actions", { incidentId: "I1", limit: 7, beforeSeq: mine[9]!.seq })).toEqual(
+        mine.slice(10, 17),
+      );
+      expect(await store.latest("actions", { incidentId: "'); DROP TABLE latest; --" })).toEqual([]);
+    });
+
     it("leaves nothing of a commit that fails", async () => {
       const before = [await store.positions(), (await store.records("anomalies")).length];
       const failing = commitOf({

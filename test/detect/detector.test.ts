@@ -59,6 +59,21 @@ describe("detector", () => {
     expect(closed.endMs).toBeLessThan(125_000);
   });
 
+  it("does not hold an anomaly open on values within the band that it shows", () => {
+    // A p95 of few requests: one value most of the time, others seldom. After the stall one of the seldom ones stays.
+    const usual = (i: number) => {
+      const u = ((i * 7919) % 1009) / 1009;
+      return u < 0.94 ? 24.3 : u < 0.99 ? 36 : 60;
+    };
+    const d = setUp(1, "http.server.request.duration.p95", "ms");
+    const out: Anomaly[] = [];
+    for (let i = 0; i < 500; i++)
+      out.push(...d.process(batch(i, [i === 400 || i === 401 ? 460 : i > 401 && i < 460 ? 36 : usual(i)])));
+    const [first] = out.filter((a) => a.detectedMs >= 401_000) as [Anomaly];
+    expect([first.direction, first.band.low < 36, 36 < first.band.high]).toEqual(["up", true, true]);
+    expect(out.find((a) => a.id === first.id && a.endMs !== null)?.endMs).toBeLessThanOrEqual(410_000);
+  });
+
   it("finds a slow leak", () => {
     const d = setUp(1, "process.memory.usage", "By");
     const n = noise(2);

@@ -74,11 +74,12 @@ describe("a store in a directory", () => {
     expect(rows[0]!.size).toBeLessThan(25 << 20);
   });
 
-  it("survives ten kills: nothing acknowledged is lost, nothing is there by half", { timeout: 120_000 }, async () => {
+  it("survives ten kills: nothing acknowledged is lost, nothing is there by half", { timeout: 300_000 }, async () => {
     const dir = await directory();
     const script = fileURLToPath(new URL("store-child.ts", import.meta.url));
     let acknowledged = 0;
-    for (let round = 0; round < 10; round += 1) {
+    // On a machine with much else to do many a child is killed before its first commit.
+    for (let round = 0; round < 10 || acknowledged <= 10; round += 1) {
       acknowledged = (await runAndKill(script, [dir], Math.random() * 600)) ?? acknowledged;
       const store = await openStore(dir);
       const n = Number((await store.positions()).get("signals") ?? 0);

@@ -1,4 +1,5 @@
 /** Incidents of a store that fall into a range, a page at a time: whole records are never in memory together. */
+import { plural } from "../../core/format.ts";
 import type { Action, Incident } from "../../core/records.ts";
 import type { OutageRecord } from "../../core/reliability.ts";
 import type { FoundIncident } from "../../core/schemas/postmortem.ts";
@@ -93,16 +94,17 @@ function rowOf(
 
 /**
  * In order of their starts, each time that an incident came back on its own: what lay between was not down. The
- * pipeline's own incidents are left out, and those that were merged into others.
+ * pipeline's own incidents are left out and counted (`own`); left out too are those that were merged into others.
  */
 export async function foundIncidents(
   store: Store,
   { fromMs, toMs }: { fromMs: number; toMs: number },
-): Promise<FoundRow[]> {
+): Promise<{ readonly rows: FoundRow[]; readonly own: number }> {
   const actions = new Map<string, Action[]>();
   for await (const a of allLatest<Action>(store, "actions"))
     actions.set(a.plan.incidentId, [...(actions.get(a.plan.incidentId) ?? []), a]);
   const found = new Map<string, Occurrences>();
+  const self = new Set<string>();
   for (let afterSeq = 0; ; ) {
     const page = await store.records("incidents", { afterSeq, limit: PAGE });
     const last = page.at(-1);
@@ -114,7 +116,11 @@ export async function foundIncidents(
         found.delete(incident.id);
         continue;
       }
-      if (incident.times.faultStartMs >= toMs || incident.labels.includes(SELF_LABEL)) continue;
+      if (incident.times.faultStartMs >= toMs) continue;
+      if (incident.labels.includes(SELF_LABEL)) {
+        if ((incident.times.resolvedMs ?? Number.POSITIVE_INFINITY) >= fromMs) self.add(incident.id);
+        continue;
+      }
       const own = found.get(incident.id) ?? new Occurrences();
       found.set(incident.id, own);
       own.take(incident, actions.get(incident.id) ?? []);
@@ -122,8 +128,17 @@ export async function foundIncidents(
   }
   const within = (row: FoundRow) =>
     row.incident.startMs < toMs && (row.incident.resolvedMs ?? Number.POSITIVE_INFINITY) >= fromMs;
-  return [...found.values()]
+  const rows = [...found.values()]
     .flatMap((o) => o.rows)
     .filter(within)
     .sort((a, b) => a.incident.startMs - b.incident.startMs || (a.incident.id < b.incident.id ? -1 : 1));
+  return { rows, own: self.size };
 }
+
+/** What a reader must know of the pipeline's own incidents, which are in no figure. */
+export const ownWarning = (own: number): string[] =>
+  own === 0
+    ? []
+    : [
+        `${plural(own, "incident")} of the pipeline itself (faultwright) left out: what it saw at these times may be late or incomplete`,
+      ];

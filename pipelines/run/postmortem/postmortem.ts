@@ -19,7 +19,7 @@ import { decodersOf, resolveFormats } from "../formats.ts";
 import { kafkaSources } from "../kafka-sources.ts";
 import { buildPostmortem } from "./build.ts";
 import { filePart } from "./file-parts.ts";
-import { allLatest, type FoundRow, foundIncidents } from "./found.ts";
+import { allLatest, type FoundRow, foundIncidents, ownWarning } from "./found.ts";
 import { type InputFile, inputFiles } from "./inputs.ts";
 import { forgetRun, type Progress, replayRange } from "./replay.ts";
 import { pacedConfig } from "./windows-for.ts";
@@ -98,7 +98,7 @@ export async function postmortem(options: PostmortemOptions): Promise<Postmortem
   }
   const { store, coverage } = replayed;
   try {
-    const rows = await foundIncidents(store, { fromMs, toMs });
+    const { rows, own } = await foundIncidents(store, { fromMs, toMs });
     const report = buildPostmortem({
       system: config.system,
       fromMs: fromMs || coverage.firstMs,
@@ -121,7 +121,7 @@ export async function postmortem(options: PostmortemOptions): Promise<Postmortem
       knownOptions: options.knownOptions ?? {},
       objective: options.objective,
       units: options.units,
-      warnings: options.warnings ?? [],
+      warnings: [...(options.warnings ?? []), ...ownWarning(own)],
     });
     const written = await writePostmortem(outDir, report, store, rows);
     await store.close();
@@ -143,7 +143,7 @@ export async function postmortemOfStore(
     readonly clock: Clock;
   },
 ): Promise<PostmortemReport> {
-  const rows = await foundIncidents(store, { fromMs: options.fromMs ?? 0, toMs: options.toMs ?? FOREVER });
+  const { rows, own } = await foundIncidents(store, { fromMs: options.fromMs ?? 0, toMs: options.toMs ?? FOREVER });
   const { fromMs = rows[0]?.incident.startMs ?? 0, toMs = options.clock.nowMs() } = options;
   await mkdir(options.outDir, { recursive: true });
   const report = buildPostmortem({
@@ -157,7 +157,7 @@ export async function postmortemOfStore(
     knownOptions: options.knownOptions ?? {},
     objective: options.objective,
     units: options.units,
-    warnings: options.warnings ?? [],
+    warnings: [...(options.warnings ?? []), ...ownWarning(own)],
   });
   return writePostmortem(options.outDir, report, store, rows);
 }
