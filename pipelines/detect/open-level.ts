@@ -12,15 +12,16 @@ const LOOK = 32;
 const MEMORY_MS = 4 * WEEK_MS;
 /** Rises and anomalies that a first guess of one each is worth. */
 const DOUBT = 5;
-/** Before it lowers the level it wants to have seen a whole day. */
+/** Before it lowers the level it wants to have seen a whole day; before it raises it, so much that one fault is not all. */
 const PATIENCE_MS = 86_400_000;
+const RAISE_MS = 6 * 3_600_000;
 /** What is odd on many series at once is a fault and says little of noise: one window adds so much, or so many times the usual. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 /**
  * Counts how often a series' evidence rises through each level, and finds the lowest level that all series together
- * reach at most `perWeek` times a week; starts at `start`, rises as soon as the counts prove it too low, falls after a
- * day. Event time only. O(levels) a window in which something is odd.
+ * reach at most `perWeek` times a week; starts at `start`, rises after hours where the counts prove it too low, falls after
+ * a day. Event time only. O(levels) a window in which something is odd.
  */
 export function openLevel({ start, perWeek }: { start: number; perWeek: number }) {
   const seen = new Float64Array(LEVELS + 1);
@@ -35,6 +36,7 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
   const binOf = (evidence: number) => Math.min(LEVELS, Math.max(0, Math.floor((evidence - FIRST) / STEP) + 1));
 
   const look = () => {
+    if (weeks * WEEK_MS < RAISE_MS) return;
     const enough = perWeek * weeks * Math.max(1, (risen + DOUBT) / (opened + DOUBT));
     const levelOf = (b: number) => FIRST + b * STEP;
     for (let b = 0; b < LEVELS; b++) {

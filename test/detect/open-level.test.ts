@@ -47,8 +47,17 @@ describe("openLevel", () => {
 
   it("rises within hours where the start is far too low", () => {
     const level = openLevel({ start: 5, perWeek: 20 });
-    run(level, DAY / 4, 0.9, 1, 4);
+    run(level, DAY / 3, 0.9, 1, 4);
     expect(level.level).toBeGreaterThan(5.5);
+  });
+
+  it("learns nothing from a fault in its first hours", () => {
+    const level = openLevel({ start: 9, perWeek: 100 });
+    for (let i = 0; i < 100; i++) {
+      for (let s = 0; s < 20; s++) level.rise(0, 14);
+      level.pass(1000);
+    }
+    expect(level.level).toBe(9);
   });
 
   it("takes a fault on many series at once for one", () => {
