@@ -155,6 +155,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     rule: "an actor that slept too long stops",
     file: `${recover}/action-context.ts`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source
     text: "if (lease.lost()) throw refused(`slept for longer than the lease before step ${name}`);",
     by: "",
     tests: race,

@@ -4,6 +4,7 @@ import type { Action, Incident } from "../../pipelines/core/records.ts";
 import { notifier } from "../../pipelines/report/notify/notifier.ts";
 
 const START = 1_760_000_000_000;
+const SILENCED = { silenceId: "SIL-1", untilMs: 1e15 };
 type Seen = Incident & { muted?: unknown; mergedInto?: string };
 const incident = (version: number, more: Partial<Seen> = {}, resolvedMs: number | null = null): Seen => ({
   ...{ id: "I", version, system: "shop", state: "open", severity: "major", reopened: 0, entities: ["orders"] },
@@ -62,15 +63,15 @@ describe("what is worth telling of an incident", () => {
     ],
     [
       "nothing of what is silenced, until it is not",
-      [incident(1, { muted: {} }), incident(2, { muted: {} }), incident(3)],
+      [incident(1, { muted: SILENCED }), incident(2, { muted: SILENCED }), incident(3)],
       ["opened"],
     ],
     [
       "of one silenced later only its end",
       [
         incident(1),
-        incident(2, { muted: {}, severity: "critical" }),
-        incident(3, { ...resolved, muted: {} }, START + 9),
+        incident(2, { muted: SILENCED, severity: "critical" }),
+        incident(3, { ...resolved, muted: SILENCED }, START + 9),
       ],
       ["opened", "resolved"],
     ],
