@@ -111,6 +111,8 @@ describe("refusing", () => {
     const s = await ready({ kill: () => s.store.trail.some((e) => e.event === "intent") });
     await s.run.onCommitted(s.action);
     refusedWith(s, "kill switch");
+    // Before its first step, and the target is free again.
+    expect(s.store.trail.map((e) => e.event)).toEqual(["probed", "intent", "released"]);
   });
   it("when the target is another process than the plan saw", async () => {
     const s = await ready();
