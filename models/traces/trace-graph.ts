@@ -66,7 +66,7 @@ export class TraceGraph {
   #counts = { spans: 0, traces: 0, lateSpans: 0, earlyTraces: 0, orphans: 0, beyondLimit: 0 };
 
   constructor({
-    holdMs = 30_000,
+    holdMs = 10_000,
     mostSpans = 200_000,
     mostTraceSpans = 10_000,
     mostNodes = 10_000,

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { type Topology, topologyChanges } from "../../models/traces/topology.ts";
+
 import { systemClock } from "../core/clock.ts";
 import { PipelineError } from "../core/errors.ts";
-import { changesText, topologyDot, topologySvg, topologyText } from "../report/topology.ts";
 import { openLog } from "../run/observe/log.ts";
-import { readTopology } from "../run/topology.ts";
+import { readTopology, type Topology, topologyChanges } from "../run/topology/read.ts";
+import { changesText, topologyDot, topologySvg, topologyText } from "../run/topology/render.ts";
 import { readConfig } from "./config.ts";
 import { moment } from "./moment.ts";
 

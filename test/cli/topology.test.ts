@@ -7,9 +7,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { type Topology, type TopologyChange, topologyChanges } from "../../models/traces/topology.ts";
 import { systemClock } from "../../pipelines/core/clock.ts";
 import { weightOf } from "../../pipelines/ingest/decoders/otlp-rows.ts";
-import { topologyDot, topologySvg, topologyText } from "../../pipelines/report/topology.ts";
 import { openLog } from "../../pipelines/run/observe/log.ts";
-import { readTopology } from "../../pipelines/run/topology.ts";
+import { readTopology } from "../../pipelines/run/topology/read.ts";
+import { topologyDot, topologySvg, topologyText } from "../../pipelines/run/topology/render.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const dir = mkdtempSync(join(tmpdir(), "faultwright-topology-"));

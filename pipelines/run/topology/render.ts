@@ -1,8 +1,8 @@
 /** A call graph for people and other tools: text, Graphviz, SVG. */
-import type { Topology, TopologyChange, TopologyEdge } from "../../models/traces/topology.ts";
-import { formatDuration, percent } from "../core/format.ts";
-import { escapeHtml } from "./escape.ts";
-import { columns } from "./graph.ts";
+import type { Topology, TopologyChange, TopologyEdge } from "../../../models/traces/topology.ts";
+import { formatDuration, percent } from "../../core/format.ts";
+import { escapeHtml } from "../../report/escape.ts";
+import { columns } from "../../report/graph.ts";
 
 const COLUMN = 220;
 const ROW = 64;

@@ -1,10 +1,10 @@
 /** The call graph of all spans that a pipeline read, or that files hold. */
-import type { Topology } from "../../models/traces/topology.ts";
-import { TraceGraph, type TraceGraphOptions } from "../../models/traces/trace-graph.ts";
-import { redactor } from "../core/redact/redactor.ts";
-import { DEFAULT_SIGNAL_LIMITS, decoderFor, SignalSink } from "../core/signals.ts";
-import { Tables } from "../core/tables.ts";
-import { type AgainOptions, openAgain, recordsOf } from "./trail/open-again.ts";
+import type { Topology } from "../../../models/traces/topology.ts";
+import { TraceGraph, type TraceGraphOptions } from "../../../models/traces/trace-graph.ts";
+import { redactor } from "../../core/redact/redactor.ts";
+import { DEFAULT_SIGNAL_LIMITS, decoderFor, SignalSink } from "../../core/signals.ts";
+import { Tables } from "../../core/tables.ts";
+import { type AgainOptions, openAgain, recordsOf } from "../trail/open-again.ts";
 
 export interface TopologyOptions extends AgainOptions, TraceGraphOptions {
   /** Spans that start in [fromMs, toMs). */
@@ -69,3 +69,5 @@ export async function readTopology(options: TopologyOptions): Promise<ReadTopolo
   graph.advance();
   return { topology: graph.topology(), unread };
 }
+
+export { type Topology, type TopologyChange, topologyChanges } from "../../../models/traces/topology.ts";
