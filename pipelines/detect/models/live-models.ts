@@ -195,7 +195,9 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
     const add = (why: string, n = 1) => {
       fallback[why] = (fallback[why] ?? 0) + n;
     };
-    if (role === "live" && !pick) add(f.why || "no version is live", 0);
+    // What was decided holds from the next window on: until then nothing is amiss.
+    const pending = f.decided === undefined || (f.decided.live !== null && !pick);
+    if (role === "live" && !pick && !pending) add(f.why || f.decided?.why || "no version is live", 0);
     else if (role === "live" && f.why !== "") add(f.why, 0);
     if (pick && !run) add(f.missing.get(pick.version) ?? "it is not loaded", 0);
     let [columns, score]: [number | null, number | null] = [null, null];

@@ -119,12 +119,11 @@ describe("a live model", () => {
     });
   });
 
-  it("takes series under other names, and entities by pattern", () => {
-    const { tables, models } = setUp(libraryOf({ 1: of("mahalanobis") }), { columns: ["a", "b", "c"] });
-    expect(tables.seriesCount).toBe(3);
+  it("scores no entity that has none of its columns", () => {
+    const { models } = setUp(libraryOf({ 1: of("mahalanobis") }), { columns: ["a", "b", "c"] });
     models.decide(change(1));
     run(models, usualRows(2, 70));
-    expect(models.status()[0]?.entities.scoring).toBe(0);
+    expect(models.status()[0]?.entities).toEqual({ scoring: 0, warming: 0, failed: 0, silent: 0 });
   });
 });
 
