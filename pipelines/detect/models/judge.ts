@@ -74,6 +74,7 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       detectedMs: w.endMs,
       endMs: null,
       p,
+      evidence: Math.max(run.course.evidence, run.open?.anomaly.evidence ?? 0),
       value,
       band: { expected, low: clampValue(expected - width), high: clampValue(expected + width) },
       detectors: { [`model:${model}`]: 1 },
