@@ -144,7 +144,7 @@ describe("bearer tokens", () => {
     ],
     ["trouble of its own", [503, "<html>"], /no token: status 503/, true],
     ["no token", [200, "{}"], /holds no access_token/, false],
-    ["far too much", [200, " ".repeat(300_000)], /more than 262144 bytes/, true],
+    ["far too much", [200, " ".repeat(300_000)], /longer than 262144 bytes/, true],
   ])("that end in %s are an error that says so", async (_, answer, message, retriable) => {
     endpoint.answer = answer;
     const error = await tokenProvider(oauth(), manualClock(0))().catch((e) => e);
