@@ -14,6 +14,7 @@ import {
   byStrength,
   confirmed,
   distinctByFamily,
+  evident,
   opens,
   totalWeight,
   weightOf,
@@ -206,6 +207,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   /** By how often chance brings such a group, once that is known; by the rule until then. */
   function admits(group: readonly Anomaly[], patience: Parameters<typeof opens>[2]["patience"]): boolean {
     const signs = group.filter((a) => !benign(a) && confirmed(a, nowMs, { ...rule, patience }));
+    if (evident(signs)) return true;
     if (budget && chanceOf(signs) !== undefined) return !byChance(signs);
     return opens(group, nowMs, { ...rule, patience });
   }
@@ -222,12 +224,15 @@ export function correlator(options: CorrelatorOptions): Correlator {
   function learn(a: Anomaly, h?: Held) {
     if (!budget || benign(a) || !confirmed(a, nowMs, rule)) return;
     if (h) {
-      if (taken(h.incident) || h.incident.muted || h.openers.includes(a.id)) return;
+      if (taken(h.incident) || h.incident.muted || h.openers.includes(a.id) || evident(h.incident.anomalies)) return;
       h.learned = (h.learned ?? 0) + 1;
       if (h.learned > (chanceOf([]) === undefined ? MOST_LEARNED_COLD : MOST_LEARNED)) return;
     }
     budget.learn(alarmEvidence(a));
   }
+  /** As far as is known, and not counted against the budget. */
+  const isReal = (i: Incident) => taken(i) || i.muted !== undefined || (!falseAlarm(i) && evident(i.anomalies));
+  const falseAlarm = (i: Incident) => i.verdict !== undefined && i.verdict.label !== "real";
   const taken = (i: Incident) =>
     i.verdict?.label === "real" ||
     i.times.acknowledgedMs !== null ||
@@ -327,11 +332,12 @@ export function correlator(options: CorrelatorOptions): Correlator {
   }
   /** The last word on what it was: whether it counts against the budget. */
   function label(h: Held, record: LabelRecord) {
-    const before = h.incident.verdict?.label;
+    const before = isReal(h.incident);
     change(h.incident.id, by.labelled(h.incident, record));
-    if (h.incident.state !== "resolved" || taken(h.incident) || h.incident.muted) return;
-    if (record.label === "real" && before !== "real") budget?.refund();
-    else if (record.label !== "real" && before === "real") budget?.spent();
+    const now = isReal(h.incident);
+    if (h.incident.state !== "resolved" || before === now) return;
+    if (now) budget?.refund();
+    else budget?.spent();
   }
   const touches = (incident: Incident, c: ChangeEvent) => incident.entities.some((e) => near(e, c.entity));
   function sameAgain(h: Held, group: readonly Anomaly[]): boolean {
@@ -361,7 +367,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         h.lastActiveMs = nowMs;
       } else if (nowMs - h.lastActiveMs >= quietMs && !h.byHand) {
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
-        if (budget && h.evidence !== undefined && !taken(h.incident) && !h.incident.muted) {
+        if (budget && h.evidence !== undefined && !isReal(h.incident)) {
           budget.spent();
           budget.learn(h.evidence);
         }

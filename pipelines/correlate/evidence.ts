@@ -88,6 +88,24 @@ export function distinctByFamily(anomalies: readonly Anomaly[]): number[] {
   return [...best.values()].sort((x, y) => y - x);
 }
 
+/** Near the most that a detector ever says: it adds so much a window at most, and forgets in between. */
+const SATURATED = 0.9 * MOST_EVIDENCE;
+
+/**
+ * Whether signs are beyond what anybody would call chance, whatever has been learned of chance: out of their bands for
+ * long, in two ways on one entity, one of them a symptom; or gravely failing. Frequent faults that nobody labels would
+ * otherwise pass for chance, and no longer open.
+ */
+export function evident(signs: readonly Anomaly[]): boolean {
+  const strong = signs.filter(
+    (a) => !benign(a) && !within(a) && a.entityKind !== "host" && alarmEvidence(a) >= SATURATED,
+  );
+  if (strong.some(isGrave)) return true;
+  return strong.some(
+    (a) => isSymptom(a) && strong.some((b) => b.family !== a.family && aboutOf(b).entity === aboutOf(a).entity),
+  );
+}
+
 /** Whether an anomaly has stayed long enough to be more than a stall of the machine. */
 export function confirmed(
   a: Anomaly,
