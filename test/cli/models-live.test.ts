@@ -62,7 +62,7 @@ describe("models features", () => {
 
 describe("models status", () => {
   it("tells of each entity how live and shadow got on", () => {
-    expect(cli("models", "status", "--data-dir", join(dir, "data")).stdout).toContain("no model scores here");
+    expect(cli("models", "status", "--data-dir", join(dir, "data")).stderr).toContain("no pipeline's data");
     expect(cli("run", "--config", config, "--log-level", "warn").status).toBe(0);
     const { stdout } = cli("models", "status", "hosts", "--data-dir", join(dir, "data"));
     expect(stdout).toMatch(/switch {2}\S+ hosts: live 1, shadow 2 \(before: live –, shadow –\)/);

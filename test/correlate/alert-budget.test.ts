@@ -136,6 +136,17 @@ describe("correlator with an alert budget", () => {
     expect(found[0]?.week).toBe(6);
   });
 
+  it("goes on opening on frequent faults that nobody labels or takes up", () => {
+    const every = DAY / 4;
+    const fault = (i: number) => {
+      const entity = `s${(i / every) % 97}`;
+      return i % every === 0 ? [anomaly(i, 15, "latency", entity), anomaly(i, 15, "traffic", entity)] : [];
+    };
+    const last = noisy(1, 6, fault).filter((o) => o.week === 5);
+    expect(last.length).toBeGreaterThanOrEqual(28);
+    expect(last.length).toBeLessThan(28 + 4);
+  });
+
   it("goes by the rule where there is no budget: one odd series is no incident", () => {
     expect(noisy(undefined, 1).filter((o) => o.entities.length === 1)).toHaveLength(0);
   });

@@ -51,6 +51,11 @@ const act = (): Act => ({
   ...{ target: "t", kind: "repair", trail: at("disk/audit.jsonl"), createdMs: Date.now() },
 });
 const times = () => (existsSync(at("ran")) ? readFileSync(at("ran"), "utf8").length : 0);
+/** Steps that stand in the audit; its last line may be torn. */
+const steps = () =>
+  readFileSync(at("disk/audit.jsonl"), "utf8")
+    .split("\n")
+    .filter((line) => /^\{.*"event":"step".*\}$/.test(line) && line.includes("run")).length;
 /** Fills the disk but for `left` bytes. */
 function fill(left: number) {
   if (!mounted) {
@@ -87,10 +92,10 @@ describe("a full disk at the audit", () => {
       for (let i = 0; i < 12; i++) {
         const before = times();
         const plan = { ...act(), createdMs: Date.now() + i };
-        const { trail } = await carryOut(plan).catch(() => ({ trail: [] }));
+        await carryOut(plan).catch(() => undefined);
         if (times() > before) {
           expect(times()).toBe(before + 1);
-          expect(trail.some((e) => e.event === "step" && e.detail.includes('"run"'))).toBe(true);
+          expect(steps()).toBeGreaterThanOrEqual(times());
         }
       }
       const done = times();
