@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { UseOf } from "../../core/recover-config.ts";
 import type { ActionAdapter, ActionContext, ActionFamily, ActionOutcome, TargetState, TidyOutcome } from "./action.ts";
 import { runChecked } from "./common/run-command.ts";
@@ -156,13 +156,31 @@ async function stop(t: Target, dir: string | null): Promise<void> {
   await halt("fast").catch(() => halt("immediate"));
 }
 
+/** Times that a start is tried, half a second apart, while what was killed is still going away. */
+const STARTS = 20;
+const LOG_BYTES = 4096;
+
+/** A killed postmaster's children hold its port and memory until they notice. */
+async function heldByTheDead({ data }: Target): Promise<boolean> {
+  const log = await readFile(`${data}/server.log`).catch(() => Buffer.alloc(0));
+  return /address already in use|pre-existing shared memory block/i.test(log.subarray(-LOG_BYTES).toString("utf8"));
+}
+
 async function start(t: Target): Promise<void> {
   if (t.start) {
     await runChecked(t.start, { timeoutMs: 600_000 });
     return;
   }
   const owner = await ownerOf(`${t.data}/`);
-  await pgCtl(t.bin, owner, ["start", "-D", t.data, "-l", `${t.data}/server.log`, "-w", "-t", "600"], 600_000);
+  const args = ["start", "-D", t.data, "-l", `${t.data}/server.log`, "-w", "-t", "600"];
+  for (let tries = 1; ; tries++)
+    try {
+      await pgCtl(t.bin, owner, args, 600_000);
+      break;
+    } catch (error) {
+      if (tries === STARTS || !(await heldByTheDead(t))) throw error;
+      await new Promise((go) => setTimeout(go, 500));
+    }
   const server = postgresServer(t);
   // Up is not enough: until its recovery has ended it takes no writes.
   for (let i = 0; i < 600; i++) {

@@ -139,7 +139,7 @@ describeReal("a real PostgreSQL server", bin !== undefined, () => {
     process.kill(running!.pid, "SIGKILL");
     rmSync(release!, { recursive: true });
     const { result, trail } = await carryOut(act("restore-latest", null, "lost"));
-    expect(result).toMatchObject({ ok: true });
+    expect(result, JSON.stringify(result)).toMatchObject({ ok: true });
     const { figures } = JSON.parse(trail.at(-1)!.detail);
     process.stderr.write(`disk lost: ${JSON.stringify(figures)}\n`);
     const there = Number(await pg.server.sql(`select count(*) from orders where id >= ${from}`));
