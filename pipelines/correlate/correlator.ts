@@ -2,23 +2,12 @@
 import type { Anomaly, ChangeEvent, Incident, LabelRecord } from "../core/records.ts";
 import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
-import { alertBudget } from "./alert-budget.ts";
 import { callGraph } from "./call-graph.ts";
+import { chance } from "./chance.ts";
 import { coOccurrence } from "./co-occurrence.ts";
 import { commonMode } from "./common-mode.ts";
 import * as by from "./decisions.ts";
-import {
-  alarmEvidence,
-  benign,
-  byStart,
-  byStrength,
-  confirmed,
-  distinctByFamily,
-  evident,
-  opens,
-  totalWeight,
-  weightOf,
-} from "./evidence.ts";
+import { alarmEvidence, benign, byStart, byStrength, totalWeight, weightOf } from "./evidence.ts";
 import { floodGate } from "./flood.ts";
 import { groups } from "./groups.ts";
 import * as life from "./incident-state.ts";
@@ -51,9 +40,6 @@ const CHANGE_MS = 600_000;
 const SAME_AGAIN = 0.6;
 /** A stall of the whole machine is no incident of a service, until it has stayed so many times as long as others must. */
 const STALL_FACTOR = 3;
-/** Anomalies of one incident that are learned as chance; before the rate of chance is known, more. */
-const MOST_LEARNED = 3;
-const MOST_LEARNED_COLD = 30;
 const RANK = { updated: 0, resolved: 1, reopened: 2, opened: 3 } as const;
 
 /** Entities, of those that opened it, that are remembered as breaking together. */
@@ -75,9 +61,9 @@ export function correlator(options: CorrelatorOptions): Correlator {
     flood: floodGate(floodLimits),
   };
   const { graph, rare, together, quiet, flood } = parts;
-  const budget = falseIncidentsPerWeek === undefined ? undefined : alertBudget({ falseIncidentsPerWeek, joinMs });
   const weigh = (a: Anomaly) => weightOf(a) * rare.of(a, nowMs);
   const rule = { minEvidence, sustainMs, confirmMs, confirmErrorsMs, weigh };
+  const luck = chance({ falseIncidentsPerWeek, joinMs, rule, nowMs: () => nowMs });
   let rows = 0;
   const pending = new Map<string, Anomaly>();
   const held = new Map<string, Held>();
@@ -107,14 +93,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   /** Known to hang together, not just not known to be apart. */
   const related = (a: string, b: string) => a === b || linked(a, b) || (graph.has(a) && graph.near(a).has(b));
   /** Once the rate of chance is known, what nobody knows to be related joins an incident only as it begins. */
-  const inTime = (h: Held, a: Anomaly) =>
-    chanceOf([a]) === undefined || a.detectedMs <= h.incident.times.detectedMs + joinMs;
-  const chanceOf = (list: readonly Anomaly[]) => budget?.chancePerWeek(distinctByFamily(list));
-  /** Chance has so much going on at any time. */
-  const byChance = (list: readonly Anomaly[]) => {
-    const chance = chanceOf(list.filter((a) => !benign(a)));
-    return budget !== undefined && chance !== undefined && chance > budget.budget;
-  };
+  const inTime = (h: Held, a: Anomaly) => !luck.known() || a.detectedMs <= h.incident.times.detectedMs + joinMs;
   const takeIn = (h: Held, anomalies: readonly Anomaly[], kind: IncidentEvent["kind"] = "updated") => {
     const before = h.incident.anomalies;
     change(h.incident.id, life.absorb(h.incident, anomalies, isEntry), kind);
@@ -164,7 +143,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       if (now.length === 0) continue;
       const ended = [...pending.values()].filter((a) => a.endMs !== null && nowMs - a.startMs <= joinMs);
       const patience = { ids: commonMode(graph, [...now, ...ended], 3 * windowMs), factor: STALL_FACTOR };
-      if (!admits(now, patience)) continue;
+      if (!luck.admits(now, patience)) continue;
       const entities = new Set(now.map((a) => a.entity));
       const context = [...pending.values()].filter(
         (a) => a.endMs !== null && [...entities].some((e) => near(e, a.entity)),
@@ -173,7 +152,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       const again = ordered().findLast((h) => h.incident.state === "resolved" && sameAgain(h, now));
       const signs = now.filter((a) => !benign(a));
       const ours = signs.filter((a) => a.entityKind !== "host");
-      const openers = telling(ours.length > 0 ? ours : signs).map((a) => a.id);
+      const openers = luck.telling(ours.length > 0 ? ours : signs).map((a) => a.id);
       const digest = again ? undefined : ordered().find((h) => h.incident.digest && h.incident.state !== "resolved");
       if (again) {
         const before = again.incident.anomalies;
@@ -204,40 +183,6 @@ export function correlator(options: CorrelatorOptions): Correlator {
       for (const a of all) pending.delete(a.id);
     }
   }
-  /** By how often chance brings such a group, once that is known; by the rule until then. */
-  function admits(group: readonly Anomaly[], patience: Parameters<typeof opens>[2]["patience"]): boolean {
-    const signs = group.filter((a) => !benign(a) && confirmed(a, nowMs, { ...rule, patience }));
-    if (evident(signs)) return true;
-    if (budget && chanceOf(signs) !== undefined) return !byChance(signs);
-    return opens(group, nowMs, { ...rule, patience });
-  }
-  /** Those that hold it open: once the rate of chance is known, those that chance does not explain. */
-  function telling(signs: readonly Anomaly[]): readonly Anomaly[] {
-    const all = distinctByFamily(signs);
-    const least = budget && chanceOf(signs) !== undefined ? (all[budget.tellingOf(all) - 1] ?? 0) : 0;
-    return signs.filter((a) => alarmEvidence(a) >= least);
-  }
-  /**
-   * What ended without an incident, or with one that nobody took up, was chance. Of one incident few count: if it was
-   * a fault, it says little of chance.
-   */
-  function learn(a: Anomaly, h?: Held) {
-    if (!budget || benign(a) || !confirmed(a, nowMs, rule)) return;
-    if (h) {
-      if (taken(h.incident) || h.incident.muted || h.openers.includes(a.id) || evident(h.incident.anomalies)) return;
-      h.learned = (h.learned ?? 0) + 1;
-      if (h.learned > (chanceOf([]) === undefined ? MOST_LEARNED_COLD : MOST_LEARNED)) return;
-    }
-    budget.learn(alarmEvidence(a));
-  }
-  /** As far as is known, and not counted against the budget. */
-  const isReal = (i: Incident) => taken(i) || i.muted !== undefined || (!falseAlarm(i) && evident(i.anomalies));
-  const falseAlarm = (i: Incident) => i.verdict !== undefined && i.verdict.label !== "real";
-  const taken = (i: Incident) =>
-    i.verdict?.label === "real" ||
-    i.times.acknowledgedMs !== null ||
-    i.times.mitigatedMs !== null ||
-    i.times.verifiedMs !== null;
   /** What broke here, and what broke elsewhere at about the same time. */
   function learnTogether(h: Held, now: readonly Anomaly[]) {
     const main = (list: readonly Anomaly[]) =>
@@ -332,12 +277,9 @@ export function correlator(options: CorrelatorOptions): Correlator {
   }
   /** The last word on what it was: whether it counts against the budget. */
   function label(h: Held, record: LabelRecord) {
-    const before = isReal(h.incident);
-    change(h.incident.id, by.labelled(h.incident, record));
-    const now = isReal(h.incident);
-    if (h.incident.state !== "resolved" || before === now) return;
-    if (now) budget?.refund();
-    else budget?.spent();
+    const before = h.incident;
+    change(before.id, by.labelled(before, record));
+    if (h.incident.state === "resolved") luck.judged(before, h.incident);
   }
   const touches = (incident: Incident, c: ChangeEvent) => incident.entities.some((e) => near(e, c.entity));
   function sameAgain(h: Held, group: readonly Anomaly[]): boolean {
@@ -362,15 +304,12 @@ export function correlator(options: CorrelatorOptions): Correlator {
       const before = h.lastActiveMs;
       for (const a of h.incident.anomalies)
         if (h.openers.includes(a.id)) h.lastActiveMs = Math.max(h.lastActiveMs, Math.min(nowMs, a.endMs ?? nowMs));
-      const weighty = totalWeight(now, weigh) >= minEvidence / 2 && !byChance(now);
+      const weighty = totalWeight(now, weigh) >= minEvidence / 2 && !luck.explains(now);
       if (weighty || now.some((a) => h.openers.includes(a.id))) {
         h.lastActiveMs = nowMs;
       } else if (nowMs - h.lastActiveMs >= quietMs && !h.byHand) {
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
-        if (budget && h.evidence !== undefined && !isReal(h.incident)) {
-          budget.spent();
-          budget.learn(h.evidence);
-        }
+        if (h.evidence !== undefined) luck.over(h.incident, h.evidence);
         delete h.evidence; // once, however often it is reopened
       }
       if (h.lastActiveMs !== before) dirty.add(id);
@@ -402,14 +341,14 @@ export function correlator(options: CorrelatorOptions): Correlator {
   return {
     onAnomaly(a) {
       const id = owner.get(a.id);
-      if (a.endMs !== null && id !== undefined) learn(a, held.get(id));
+      if (a.endMs !== null && id !== undefined) luck.learn(a, held.get(id));
       if (id !== undefined) {
         const list = updates.get(id);
         if (list) list.push(a);
         else updates.set(id, [a]);
       } else if (quiet.size > 0 && quiet.covering(a, Math.max(nowMs, a.detectedMs), "ignore")) pending.delete(a.id);
       else if (a.endMs === null || pending.has(a.id)) {
-        if (a.endMs !== null) learn(a);
+        if (a.endMs !== null) luck.learn(a);
         pending.set(a.id, a);
       }
     },
@@ -465,7 +404,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
     },
     advance(watermarkMs) {
       nowMs = Math.max(nowMs, watermarkMs);
-      budget?.pass(nowMs, rows);
+      luck.pass(nowMs, rows);
       rows = 0;
       join();
       openGroups();
@@ -475,7 +414,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       return drain();
     },
     drain,
-    budget,
+    budget: luck.budget,
     get: (id) => held.get(id)?.incident,
     openIncidents: () =>
       ordered()
@@ -490,7 +429,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         toChunk({ nowMs, rows, pending: [...pending.values()], updates: [...updates], changes, events: [...events] }),
       );
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
-      budget?.snapshot(scoped(put, "budget"));
+      luck.snapshot(scoped(put, "budget"));
     },
     restore(chunks) {
       for (const bytes of scopedChunks(chunks, "incident").values()) {
@@ -499,7 +438,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         own(h);
       }
       for (const [name, part] of Object.entries(parts)) part.restore(scopedChunks(chunks, name));
-      budget?.restore(scopedChunks(chunks, "budget"));
+      luck.restore(scopedChunks(chunks, "budget"));
       const bytes = chunks.get("waiting");
       if (!bytes) return;
       type Waiting = {
