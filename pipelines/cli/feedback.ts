@@ -1,7 +1,8 @@
 /** What people said of incidents, for the next training. */
 import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { type Incident, VERDICTS } from "../core/records.ts";
+import { VERDICTS } from "../core/incident-decisions.ts";
+import type { Incident } from "../core/records.ts";
 import { feedbackCsv } from "../report/feedback-csv.ts";
 import { everyOf } from "./client.ts";
 

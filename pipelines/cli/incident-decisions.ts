@@ -1,7 +1,7 @@
 /** What people decide about incidents: each is told to the running pipeline, which records who said it. */
 import { userInfo } from "node:os";
 import { Argument, type Command } from "commander";
-import { VERDICTS } from "../core/records.ts";
+import { VERDICTS } from "../core/incident-decisions.ts";
 import { endpointOf, post, request } from "./client.ts";
 import { dataDirOption } from "./data-dir.ts";
 

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { MATCH_FIELDS, type Matcher, type Silence } from "../core/records.ts";
+import { MATCH_FIELDS, type Matcher, type Silence } from "../core/incident-decisions.ts";
 import { endpointOf, pageOf, request } from "./client.ts";
 import { dataDirOption } from "./data-dir.ts";
 import { lasting, moment } from "./moment.ts";

@@ -2,7 +2,7 @@
 import { userInfo } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { duration } from "../core/duration.ts";
-import type { Suppression } from "../core/records.ts";
+import type { Suppression } from "../core/incident-decisions.ts";
 import { latestOf, post } from "./client.ts";
 
 const dataDirOption = ["--data-dir <dir>", "data directory of the pipeline", ".faultwright"] as const;

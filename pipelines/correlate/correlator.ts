@@ -1,5 +1,7 @@
 /** Anomalies to incidents: few, stable, and opened only on evidence that an engineer would accept. */
-import type { Anomaly, ChangeEvent, Incident, LabelRecord } from "../core/records.ts";
+
+import type { LabelRecord } from "../core/incident-decisions.ts";
+import type { Anomaly, ChangeEvent, Incident } from "../core/records.ts";
 import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { callGraph } from "./call-graph.ts";

@@ -1,5 +1,7 @@
 /** What people decide about an incident, and what becomes of it then: pure transitions from record to record. */
-import type { Anomaly, Incident, LabelRecord } from "../core/records.ts";
+
+import type { LabelRecord } from "../core/incident-decisions.ts";
+import type { Anomaly, Incident } from "../core/records.ts";
 import { stateEntry, withTimeline } from "./incident-state.ts";
 import type { Cover, FloodLimits } from "./types.ts";
 

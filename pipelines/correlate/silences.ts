@@ -1,7 +1,8 @@
 /** What shall page nobody for a while, and which anomalies that is about. */
 import { RE2JS } from "re2js";
 import { PipelineError } from "../core/errors.ts";
-import type { Anomaly, Matcher, Silence } from "../core/records.ts";
+import type { Matcher, Silence } from "../core/incident-decisions.ts";
+import type { Anomaly } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 
 /** At once; beyond it those that end first go. */

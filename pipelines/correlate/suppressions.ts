@@ -1,6 +1,7 @@
 /** What people called expected or noise, as rules that keep the next such incident from paging anybody. */
 import { createHash } from "node:crypto";
-import type { Anomaly, Control, Incident, LabelRecord, Sign, Suppression } from "../core/records.ts";
+import type { LabelRecord, Sign, Suppression } from "../core/incident-decisions.ts";
+import type { Anomaly, Control, Incident } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import { benign } from "./evidence.ts";
 import type { Cover } from "./types.ts";

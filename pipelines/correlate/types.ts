@@ -1,13 +1,5 @@
-import type {
-  Anomaly,
-  CallEdge,
-  ChangeEvent,
-  Control,
-  Diagnosis,
-  Incident,
-  Silence,
-  TimelineEntry,
-} from "../core/records.ts";
+import type { Silence } from "../core/incident-decisions.ts";
+import type { Anomaly, CallEdge, ChangeEvent, Control, Diagnosis, Incident, TimelineEntry } from "../core/records.ts";
 import type { Stateful } from "../core/stage.ts";
 
 export interface CorrelatorOptions {

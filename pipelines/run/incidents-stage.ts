@@ -1,6 +1,7 @@
 /** Stage `incidents`: anomalies to incidents, each with a diagnosis that follows the evidence. */
 import { type Calendars, calendars } from "../core/calendar.ts";
-import type { Anomaly, Message, Suppression } from "../core/records.ts";
+import type { Suppression } from "../core/incident-decisions.ts";
+import type { Anomaly, Message } from "../core/records.ts";
 import { isSelf, SELF_LABEL } from "../core/self.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { type TableLimits, type TableRows, Tables } from "../core/tables.ts";

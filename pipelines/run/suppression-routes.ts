@@ -2,7 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
-import type { Control, Suppression } from "../core/records.ts";
+import type { Suppression } from "../core/incident-decisions.ts";
+import type { Control } from "../core/records.ts";
 import type { Store } from "../core/store.ts";
 
 const YEAR_MS = 366 * 86_400_000;

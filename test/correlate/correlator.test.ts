@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Anomaly, Family, Incident, Silence } from "../../pipelines/core/records.ts";
+import type { Silence } from "../../pipelines/core/incident-decisions.ts";
+import type { Anomaly, Family, Incident } from "../../pipelines/core/records.ts";
 import { correlator, type IncidentEvent } from "../../pipelines/correlate/correlator.ts";
 import { weightOf } from "../../pipelines/correlate/evidence.ts";
 import { MAX_ANOMALIES, MAX_TIMELINE } from "../../pipelines/correlate/incident-state.ts";

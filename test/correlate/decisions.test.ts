@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Anomaly, Control, Incident, Matcher } from "../../pipelines/core/records.ts";
+import type { Matcher } from "../../pipelines/core/incident-decisions.ts";
+import type { Anomaly, Control, Incident } from "../../pipelines/core/records.ts";
 import { correlator, type IncidentEvent } from "../../pipelines/correlate/correlator.ts";
 import { rarity } from "../../pipelines/correlate/rarity.ts";
 import { matcherTest } from "../../pipelines/correlate/silences.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { calendars } from "../../pipelines/core/calendar.ts";
 import { calendarSchema } from "../../pipelines/core/calendar-config.ts";
-import type { Anomaly, Control, Incident, Message, Suppression } from "../../pipelines/core/records.ts";
+import type { Suppression } from "../../pipelines/core/incident-decisions.ts";
+import type { Anomaly, Control, Incident, Message } from "../../pipelines/core/records.ts";
 import type { Outbox } from "../../pipelines/core/stage.ts";
 import { DEFAULT_LIMITS } from "../../pipelines/core/tables.ts";
 import { hourOfWeek, suppressions } from "../../pipelines/correlate/suppressions.ts";

@@ -1,18 +1,9 @@
 /** Schemas of the records in the output topics: what docs/schemas publishes. Times are ms since the Unix epoch. */
 import { z } from "zod";
+import { MATCH_FIELDS, type Silence, type Suppression, VERDICTS } from "../incident-decisions.ts";
 import { MODEL_STATES, type ModelScores } from "../live-models.ts";
 import { type Delivery, NOTIFICATION_KINDS, type Notification } from "../notifications.ts";
-import {
-  type Action,
-  type Anomaly,
-  type DeadLetter,
-  type Incident,
-  MATCH_FIELDS,
-  type Silence,
-  type Suppression,
-  type Topic,
-  VERDICTS,
-} from "../records.ts";
+import type { Action, Anomaly, DeadLetter, Incident, Topic } from "../records.ts";
 
 const timeMs = z.number();
 const noun = (text: string) => z.string().describe(text);

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { parseConfig } from "../../../pipelines/core/config.ts";
-import type { Control, Incident, Silence } from "../../../pipelines/core/records.ts";
+import type { Silence } from "../../../pipelines/core/incident-decisions.ts";
+import type { Control, Incident } from "../../../pipelines/core/records.ts";
 import { recordJson } from "../../../pipelines/run/kafka/cloud-event.ts";
 import { incidentsTask } from "../../../pipelines/run/kafka/stages.ts";
 import { namesOf } from "../../../pipelines/run/kafka/topics.ts";
