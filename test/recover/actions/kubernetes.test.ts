@@ -14,7 +14,7 @@ import { describeFor } from "../../../pipelines/recover/actions/descriptions.ts"
 import { kubernetes } from "../../../pipelines/recover/actions/kubernetes.ts";
 import { testContext } from "../fixtures.ts";
 
-const ajv = new Ajv2020({ strict: false });
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(JSON.parse(readFileSync(join(import.meta.dirname, "../kubernetes/openapi-1.35.4.json"), "utf8")), "k8s");
 const schemaOf = (kind: string) => `k8s#/$defs/io.k8s.api.${kind === "Node" ? "core" : "apps"}.v1.${kind}`;
 
