@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { PipelineError } from "../../core/errors.ts";
 import type { UseOf } from "../../core/recover-config.ts";
 import type { ActionAdapter, ActionContext, ActionFamily, ActionOutcome, TargetState, TidyOutcome } from "./action.ts";
 import { runChecked } from "./common/run-command.ts";
@@ -160,11 +161,12 @@ async function stop(t: Target, dir: string | null): Promise<void> {
 const STARTS = 20;
 const LOG_BYTES = 4096;
 
-/** A killed postmaster's children hold its port and memory until they notice. */
-async function heldByTheDead({ data }: Target): Promise<boolean> {
+const logEnd = async ({ data }: Target): Promise<string> => {
   const log = await readFile(`${data}/server.log`).catch(() => Buffer.alloc(0));
-  return /address already in use|pre-existing shared memory block/i.test(log.subarray(-LOG_BYTES).toString("utf8"));
-}
+  return log.subarray(-LOG_BYTES).toString("utf8");
+};
+/** A killed postmaster's children hold its port and memory until they notice, and itself its lock until it is reaped. */
+const HELD = /address already in use|pre-existing shared memory block|lock file "[^"]*" already exists/i;
 
 async function start(t: Target): Promise<void> {
   if (t.start) {
@@ -178,7 +180,11 @@ async function start(t: Target): Promise<void> {
       await pgCtl(t.bin, owner, args, 600_000);
       break;
     } catch (error) {
-      if (tries === STARTS || !(await heldByTheDead(t))) throw error;
+      const log = await logEnd(t);
+      if (tries === STARTS || !HELD.test(log)) {
+        const said = log.trim().split("\n").slice(-3).join(" / ");
+        throw new PipelineError("ACTION_FAILED", `${t.data}/server.log`, { detail: said, cause: error });
+      }
       await new Promise((go) => setTimeout(go, 500));
     }
   const server = postgresServer(t);

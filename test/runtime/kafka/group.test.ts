@@ -226,7 +226,8 @@ describe.skipIf(skipWithoutBroker())("a group in trouble", () => {
       const right = await own.group();
       await own.write(500);
       await expect.poll(own.outputs, { timeout: 20_000 }).toEqual(await own.wanted());
-      expect(said([...events, ...right.events])).toBe("");
+      // A broker that has just started may be away for a moment, whatever the clock says.
+      expect(said([...events, ...right.events].filter((e) => e.kind !== "away"))).toBe("");
     },
     60_000,
   );
