@@ -6,13 +6,13 @@ import { ERROR_CODES, type ErrorCode, PipelineError } from "../../core/errors.ts
 import { plural } from "../../core/format.ts";
 import type { EntityHistory, KnownIncident } from "../../core/history.ts";
 import type { Source } from "../../core/source.ts";
-import type { Store } from "../../core/store.ts";
 import { formatName } from "../../core/topic-config.ts";
 import { fileSource } from "../../ingest/sources/files.ts";
 import { engine } from "../../runtime/embedded/engine.ts";
 import { openJournal } from "../../runtime/embedded/journal.ts";
 import type { PartitionRange } from "../../runtime/kafka/topic-range.ts";
 import { assemble } from "../assemble.ts";
+import { forgetfulStore } from "../forgetful-store.ts";
 import { fileOptions, resolveFormats } from "../formats.ts";
 import { kafkaTransport } from "../kafka-transport.ts";
 import { covered } from "../postmortem/coverage.ts";
@@ -49,7 +49,7 @@ export async function readSignals(
     const head = covered(assemble(config).features);
     const run = engine({
       sources,
-      store: forgetful,
+      store: forgetfulStore,
       head,
       next: [{ name: "rows", version: 1, process: (m) => rows.take(m), snapshot: () => {}, restore: () => {} }],
       commitDue: () => false,
@@ -120,15 +120,3 @@ async function open(config: Config, { sources, clock, say, fromMs, toMs, offsets
       sources.push(await openJournal({ dir: join(config.dataDir, "journal"), readOnly: true, clock }));
   }
 }
-
-/** A reading that is never resumed. */
-const forgetful: Store = {
-  commit: async () => {},
-  positions: async () => new Map(),
-  state: async () => new Map(),
-  records: async () => [],
-  latest: async () => [],
-  audit: async () => {},
-  auditTrail: async () => [],
-  close: async () => {},
-};

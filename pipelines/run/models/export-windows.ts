@@ -9,12 +9,12 @@ import { PipelineError } from "../../core/errors.ts";
 import type { Message } from "../../core/records.ts";
 import { isSelf } from "../../core/self.ts";
 import type { Source } from "../../core/source.ts";
-import type { Store } from "../../core/store.ts";
 import { seriesName, Tables } from "../../core/tables.ts";
 import { fileSource } from "../../ingest/sources/files.ts";
 import { engine } from "../../runtime/embedded/engine.ts";
 import { openJournal } from "../../runtime/embedded/journal.ts";
 import { assemble } from "../assemble.ts";
+import { forgetfulStore } from "../forgetful-store.ts";
 import { fileOptions, resolveFormats } from "../formats.ts";
 import { kafkaSources } from "../kafka-sources.ts";
 
@@ -94,7 +94,7 @@ export async function exportWindows(options: ExportOptions): Promise<ExportedEnt
     const { detect } = config;
     const { features } = assemble({ ...config, detect: { ...detect, models: { ...detect.models, use: [] } } });
     const next = { name: "export", version: 1, process: collect, snapshot: () => {}, restore: () => {} };
-    const run = engine({ sources, store: forgetful, head: features, next: [next], commitDue: () => false });
+    const run = engine({ sources, store: forgetfulStore, head: features, next: [next], commitDue: () => false });
     await run.restore();
     while (!(await run.drain())) await new Promise((resolve) => setTimeout(resolve, 50));
   } finally {
@@ -168,15 +168,3 @@ async function sourcesOf(config: Config, clock: Clock, log: Logger): Promise<Sou
     }
   return sources;
 }
-
-/** Nothing is kept: the windows are the result. */
-const forgetful: Store = {
-  commit: async () => {},
-  positions: async () => new Map(),
-  state: async () => new Map(),
-  records: async () => [],
-  latest: async () => [],
-  audit: async () => {},
-  auditTrail: async () => [],
-  close: async () => {},
-};

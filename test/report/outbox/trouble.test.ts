@@ -51,7 +51,7 @@ describe.skipIf(!TOXIPROXY)("with toxiproxy in between", () => {
     const outputs = ids.map(([id, n]) => outputOf(notification(id, n, { timeMs })));
     await store.commit({ positions: new Map(), state: new Map(), outputs });
     box.onCommitted(outputs);
-    return { settled, of: (name: string) => settled.filter((d) => d.receiver === name) };
+    return { store, settled, of: (name: string) => settled.filter((d) => d.receiver === name) };
   };
 
   it.each<[string, Toxic]>([
@@ -101,14 +101,20 @@ describe.skipIf(!TOXIPROXY)("with toxiproxy in between", () => {
 
   it("down: the circuit opens, so that few tries go out, and closes by itself", async () => {
     await way.enable(false);
-    const { of } = await start(...Array.from({ length: 20 }, (_, i): [string, number] => [`i${i}`, 1]));
+    const { of, store } = await start(...Array.from({ length: 20 }, (_, i): [string, number] => [`i${i}`, 1]));
     await until(() => of("well").length === 20);
-    await new Promise((go) => setTimeout(go, 1500));
+    const tried = async () =>
+      (await store.latest("deliveries"))
+        .map((r) => JSON.parse(r.value) as Delivery)
+        .filter((d) => d.state === "failed");
+    await until(async () => (await tried()).length > 0);
     expect(of("troubled")).toEqual([]);
     await way.enable(true);
     await until(() => of("troubled").length === 20, 60_000); // the circuit lets one through after 30 s
     expect(new Set(keys()).size).toBe(20);
     expect(keys()).toHaveLength(20);
+    // Some 30 s of tries, each at most 200 ms after the one before, would be thousands.
+    expect(of("troubled").reduce((sum, d) => sum + d.attempts, 0)).toBeLessThan(100);
   }, 90_000);
 
   it("the host agent keeps what it can't send, and a supervisor that does not answer ends a read in time", async () => {
