@@ -174,23 +174,21 @@ function message(
   return true;
 }
 
-/** `KeyValue`: key 1, value 2. */
+/** `KeyValue`: key 1, value 2, in any order and any number; the last key counts, as in decoding. */
 function attribute(copy: Overwriting, start: number, end: number, options: PayloadOptions, depth: number): boolean {
   let name = "";
+  const values: (readonly [from: number, to: number])[] = [];
   for (let at = start; at < end; ) {
     const field = fieldAt(copy.bytes, at, end);
     if (!field) return false;
     at = field.end;
     if (field.wire !== 2) continue;
     if (field.number === 1) name = copy.latin1(field.start, field.end);
-    else if (
-      !IDENTIFYING.has(name) &&
-      field.number === 2 &&
-      !anyValue(copy, field.start, field.end, options.isSecretName(name), options, depth + 1)
-    )
-      return false;
+    else if (field.number === 2) values.push([field.start, field.end]);
   }
-  return true;
+  if (IDENTIFYING.has(name)) return true;
+  const secret = options.isSecretName(name);
+  return values.every(([from, to]) => anyValue(copy, from, to, secret, options, depth + 1));
 }
 
 /** `AnyValue`: string 1, array 5, key-value list 6, bytes 7. */

@@ -50,6 +50,17 @@ const rows = (format: string, value: Uint8Array) => {
 };
 
 describe("redacted payload", () => {
+  it("knows an attribute by its name where its value stands before it", () => {
+    const whole = Buffer.from(encode("logs", logs));
+    const key = Buffer.from("\x0a\x06cookie");
+    const value = Buffer.from("\x12\x0f\x0a\x0ds3cr3t-c00kie");
+    const at = whole.indexOf(Buffer.concat([key, value]));
+    expect(at).toBeGreaterThan(0);
+    Buffer.concat([value, key]).copy(whole, at);
+    expect(rows("otlp-logs-proto", whole).attributes).toMatchObject({ cookie: "s3cr3t-c00kie" });
+    expect(Buffer.from(redactor().payload("otlp-logs-proto", whole)).includes("s3cr3t-c00kie")).toBe(false);
+  });
+
   it.each([
     { format: "otlp-logs-proto", value: Buffer.from(encode("logs", logs)) },
     { format: "otlp-logs-json", value: Buffer.from(JSON.stringify(logs)) },

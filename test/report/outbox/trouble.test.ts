@@ -110,10 +110,10 @@ describe.skipIf(!TOXIPROXY)("with toxiproxy in between", () => {
     await until(async () => (await tried()).length > 0);
     expect(of("troubled")).toEqual([]);
     await way.enable(true);
-    await until(() => of("troubled").length === 20, 60_000); // the circuit lets one through after 30 s
+    await until(() => of("troubled").length === 20, 60_000); // the circuit lets one through after 10 s
     expect(new Set(keys()).size).toBe(20);
     expect(keys()).toHaveLength(20);
-    // Some 30 s of tries, each at most 200 ms after the one before, would be thousands.
+    // Some 10 s of tries of 20, each at most 200 ms after the one before, would be a thousand.
     expect(of("troubled").reduce((sum, d) => sum + d.attempts, 0)).toBeLessThan(100);
   }, 90_000);
 
