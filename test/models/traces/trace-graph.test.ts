@@ -1,10 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { criticalPath } from "../../../models/traces/critical-path.ts";
 import { Durations } from "../../../models/traces/durations.ts";
+import { IdTable } from "../../../models/traces/id-table.ts";
+import { JoinedTrace } from "../../../models/traces/joined-trace.ts";
+import { SpanId } from "../../../models/traces/span-id.ts";
 import { topologyChanges } from "../../../models/traces/topology.ts";
-import { selfMs, type TraceSpan, traceOf } from "../../../models/traces/trace.ts";
+import type { TraceSpan } from "../../../models/traces/trace.ts";
 import { TraceGraph, type TraceGraphOptions } from "../../../models/traces/trace-graph.ts";
+import { WaitingSpans } from "../../../models/traces/waiting-spans.ts";
 
 const span = (over: Partial<TraceSpan> & { spanId: string }): TraceSpan => ({
   entity: "web",
@@ -118,6 +121,18 @@ describe("the call graph of spans", () => {
     expect(nodes.find((n) => n.name === "store")).toMatchObject({ calls: 1, meanMs: 40 });
   });
 
+  it("finds late spans of any of the last 100,000 traces, and uses the room of older ones again", () => {
+    const graph = new TraceGraph({ mostSpans: 2 });
+    const traces = 300_000;
+    for (let i = 0; i < traces; i++) graph.add(span({ spanId: `s${i}`, traceId: `t${i}` }), i);
+    graph.add(span({ spanId: "late", traceId: `t${traces - 90_000}` }), traces);
+    expect(graph.topology().counts).toMatchObject({ lateSpans: 1, spans: traces + 1 });
+    graph.add(span({ spanId: "again", traceId: "t0" }), traces);
+    graph.advance();
+    expect(graph.topology().counts).toMatchObject({ lateSpans: 1, traces: traces + 1 });
+    expect(graph.held).toBe(0);
+  });
+
   it("keeps no more nodes, edges and operations than it may", () => {
     const spans = Array.from({ length: 1000 }, (_, i) =>
       span({ spanId: `s${i}`, traceId: `t${i}`, entity: `e${i}`, operation: `o${i}` }),
@@ -143,33 +158,78 @@ describe("critical path and own time", () => {
     minLength: 1,
     maxLength: 30,
   });
+  const joined = (list: readonly TraceSpan[]) => {
+    const waiting = new WaitingSpans();
+    const rows = list.map((s) => waiting.put(s, new SpanId(), 0, 0));
+    for (const [i, row] of rows.entries()) waiting.next[row] = rows[i + 1] ?? -1;
+    const trace = new JoinedTrace();
+    trace.join(waiting, rows[0] as number, rows.length);
+    const path = new Array<number>(list.length).fill(0);
+    const placeOf = (row: number) => trace.row.indexOf(row);
+    trace.criticalPath(placeOf(0), (place, ms) => {
+      path[trace.row[place]!]! += ms;
+    });
+    return { path, ownMs: (row: number) => trace.selfMs(placeOf(row)) };
+  };
 
   it("add up to the root's duration, whatever the children do; own time is never more than the duration", () => {
     fc.assert(
       fc.property(spans, (list) => {
-        const trace = traceOf(
+        const { path, ownMs } = joined(
           list.map(({ start, length, parent }, i) =>
             span({ spanId: `s${i}`, parentId: i === 0 ? "" : `s${parent % i}`, startMs: start, durationMs: length }),
           ),
         );
-        const path = criticalPath(trace, 0);
         expect(path.reduce((a, b) => a + b)).toBeCloseTo(list[0]!.length, 6);
         for (const [i, ms] of path.entries()) {
           expect(ms).toBeGreaterThanOrEqual(0);
-          expect(selfMs(trace, i)).toBeLessThanOrEqual(trace.spans[i]!.durationMs);
+          expect(ownMs(i)).toBeLessThanOrEqual(list[i]!.length);
         }
       }),
     );
   });
 
   it("counts time under two children at once only once", () => {
-    const trace = traceOf([
+    const { path, ownMs } = joined([
       span({ spanId: "r", startMs: 0, durationMs: 100 }),
       span({ spanId: "a", parentId: "r", startMs: 10, durationMs: 50 }),
       span({ spanId: "b", parentId: "r", startMs: 40, durationMs: 50 }),
     ]);
-    expect(selfMs(trace, 0)).toBe(20);
-    expect([...criticalPath(trace, 0)]).toEqual([20, 30, 50]);
+    expect(ownMs(0)).toBe(20);
+    expect(path).toEqual([20, 30, 50]);
+  });
+});
+
+describe("ids without their text", () => {
+  it("keep the words of 16 digits, fold 32, hash the rest, and are nobody's when empty", () => {
+    const id = new SpanId();
+    expect(id.read("00f067aa0ba902b7")).toMatchObject({ high: 0x00f067aa, low: 0x0ba902b7 });
+    const words = (text: string) => [id.read(text).high, id.read(text).low].join();
+    expect(words("00F067AA0BA902B7")).toBe(words("00f067aa0ba902b7"));
+    const ids = [
+      "4bf92f3577b34da6a3ce929d0e0e4736",
+      "4bf92f3577b34da6a3ce929d0e0e4737",
+      "4bf92f3577b34da7a3ce929d0e0e4736",
+    ];
+    expect(new Set([...ids, "x", "y", "xy", "4bf92f3577b34dax"].map(words)).size).toBe(7);
+    expect(words("")).toBe("0,0");
+  });
+
+  it("are found in the table after any setting and deleting", () => {
+    const steps = fc.array(fc.record({ high: fc.nat(3), low: fc.nat(20), keep: fc.boolean() }), { maxLength: 3000 });
+    fc.assert(
+      fc.property(steps, (list) => {
+        const [table, truth] = [new IdTable(2), new Map<string, number>()];
+        for (const [i, { high, low, keep }] of list.entries()) {
+          if (keep) table.set(high, low, i);
+          else table.delete(high, low);
+          if (keep) truth.set(`${high} ${low}`, i);
+          else truth.delete(`${high} ${low}`);
+        }
+        for (let high = 0; high < 4; high++)
+          for (let low = 0; low < 21; low++) expect(table.get(high, low)).toBe(truth.get(`${high} ${low}`) ?? -1);
+      }),
+    );
   });
 });
 
