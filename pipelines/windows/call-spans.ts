@@ -4,6 +4,7 @@ import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
 import type { OpenWindow } from "./open-window.ts";
 
+/** A sampled span counts as many times as it stands for. */
 interface Tally {
   n: number;
   errors: number;
@@ -46,9 +47,13 @@ export function callSpans(tables: Tables): Stateful & {
   const dirty = new Set<number>();
   let graphDirty = false;
 
-  const tally = (record: Record<string, Tally>, key: string) => {
+  const tally = (record: Record<string, Tally>, key: string, weight: number, error: number, durationMs: number) => {
     record[key] ??= { n: 0, errors: 0, durationMs: 0, selfMs: 0 };
-    return record[key] as Tally;
+    const t = record[key];
+    t.n += weight;
+    t.errors += weight * error;
+    t.durationMs += weight * durationMs;
+    return t;
   };
   const learn = (client: { entityId: number; peer: string }, callee: number) => {
     if (client.peer === "" || client.entityId === callee || peers.get(client.peer) === callee) return;
@@ -71,6 +76,7 @@ export function callSpans(tables: Tables): Stateful & {
         if (!isServer && !isClient) continue;
         const start = windowOf((s.startMs[i] as number) + durationMs);
         const error = s.error[i] as number;
+        const weight = s.weight?.[i] ?? 1;
         let into: WindowTally | undefined;
         if (start === undefined) late += 1;
         else {
@@ -94,11 +100,8 @@ export function callSpans(tables: Tables): Stateful & {
             known.servers.add(entityId);
             graphDirty = true;
           }
-          const t = tally(into.servers, String(entityId));
-          t.n += 1;
-          t.errors += error;
-          t.durationMs += durationMs;
-          t.selfMs += Math.max(0, durationMs - children);
+          const t = tally(into.servers, String(entityId), weight, error, durationMs);
+          t.selfMs += weight * Math.max(0, durationMs - children);
           continue;
         }
         if (parentId !== "") {
@@ -121,10 +124,7 @@ export function callSpans(tables: Tables): Stateful & {
           known.edges.add(key);
           graphDirty = true;
         }
-        const t = tally(into.edges, key);
-        t.n += 1;
-        t.errors += error;
-        t.durationMs += durationMs;
+        tally(into.edges, key, weight, error, durationMs);
       }
       return late;
     },

@@ -160,6 +160,22 @@ describe("windows", () => {
     expect(values(closed, tables, "spans.self_time").map(([, v]) => v)).toEqual([12, 10, 12, 10, 10]);
   });
 
+  it("counts a sampled span as many times as it stands for", () => {
+    const { tables, sink, w, entityId } = setUp();
+    sink.begin({ ingestTimeMs: T0 + 500 });
+    const common = { entityId, startMs: T0, kind: 2, traceId: "t", parentId: "", operation: "GET", peer: "" };
+    sink.span({ ...common, spanId: "a", durationMs: 5, error: false, weight: 4 });
+    sink.span({ ...common, spanId: "b", durationMs: 10, error: true });
+    w.add("s", T0 + 500);
+    w.leave("s");
+    w.finish();
+    const closed = [...w.advance()];
+    const of = (metric: string) => values(closed, tables, metric).map(([, v]) => v);
+    expect(of("spans.server.rate")).toEqual([5]);
+    expect(of("spans.server.error_ratio")).toEqual([0.2]);
+    expect(of("spans.server.duration")).toEqual([6]);
+  });
+
   it("closes the same windows, to the bit, wherever its state was saved and taken up again", () => {
     fc.assert(
       fc.property(
