@@ -1,7 +1,5 @@
-import { randomInt } from "node:crypto";
-
-/** An odd multiplier nobody can foresee: chosen ids can't be made to meet in one place (multiply-shift, Dietzfelbinger et al. 1997). */
-const [P, Q] = [randomInt(2 ** 31) * 2 + 1, randomInt(2 ** 31) * 2 + 1];
+/** Odd multipliers nobody can foresee: chosen ids can't be made to meet in one place (multiply-shift, Dietzfelbinger et al. 1997). */
+const [P, Q] = crypto.getRandomValues(new Uint32Array(2)).map((n) => n | 1) as unknown as [number, number];
 const FREE = -1;
 
 /** Ids of two words to whole numbers from 0 on: linear probing, at most half full. */

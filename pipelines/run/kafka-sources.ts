@@ -1,24 +1,29 @@
 /** What topics hold now, as sources. */
-import type { Logger } from "pino";
-import type { Config } from "../core/config.ts";
+import type { KafkaConnection } from "../core/kafka-config.ts";
 import type { Source } from "../core/source.ts";
-import { formatName } from "../core/topic-config.ts";
+import { formatName, type TopicConfig } from "../core/topic-config.ts";
+import type { TopicRangeOptions } from "../runtime/kafka/topic-range.ts";
 import { kafkaTransport } from "./kafka-transport.ts";
+
+/** Records that arrived then, or of these offsets, only. */
+export type TopicPart = Pick<TopicRangeOptions, "arrived" | "offsets">;
 
 /** One source a partition; closing all of them closes the connection. */
 export async function kafkaSources(
-  source: Extract<Config["sources"][number], { kind: "kafka" }>,
-  log: Logger,
+  about: KafkaConnection & { readonly topics: readonly TopicConfig[]; readonly onOffsetLost: "fail" | "earliest" },
+  { arrived, offsets, onWarning }: TopicPart & { readonly onWarning: (text: string) => void },
 ): Promise<Source[]> {
-  const transport = await kafkaTransport(source);
+  const transport = await kafkaTransport(about);
   const { topicRange } = await import("../runtime/kafka/topic-range.ts");
-  const topics = source.topics.map((t) => ({ name: t.name, format: formatName(t) }));
+  const topics = about.topics.map((t) => ({ name: t.name, format: formatName(t) }));
   try {
     return await topicRange({
       transport,
       topics,
-      onOffsetLost: source.onOffsetLost,
-      onWarning: (text) => log.warn(text),
+      onOffsetLost: about.onOffsetLost,
+      onWarning,
+      ...(arrived ? { arrived } : {}),
+      ...(offsets ? { offsets } : {}),
     });
   } catch (error) {
     await transport.close();

@@ -58,7 +58,8 @@ export async function stream(options: StreamOptions): Promise<Stream> {
     for (const [i, source] of config.sources.entries()) {
       if (source.kind === "files") for (const options of fileOptions(source, i)) sources.push(fileSource(options));
       else if (source.kind === "journal") sources.push(await openJournal({ dir: source.path, readOnly: true, clock }));
-      else if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
+      else if (source.kind === "kafka")
+        sources.push(...(await kafkaSources(source, { onWarning: (text) => log.warn(text) })));
       else if (!journal) {
         journal = await openJournal({ dir: join(config.dataDir, "journal"), clock });
         sources.push(journal);

@@ -8,15 +8,12 @@ import type { Config } from "../../core/config.ts";
 import { PipelineError } from "../../core/errors.ts";
 import type { Message } from "../../core/records.ts";
 import { isSelf } from "../../core/self.ts";
-import type { Source } from "../../core/source.ts";
 import { seriesName, Tables } from "../../core/tables.ts";
-import { fileSource } from "../../ingest/sources/files.ts";
 import { engine } from "../../runtime/embedded/engine.ts";
-import { openJournal } from "../../runtime/embedded/journal.ts";
 import { assemble } from "../assemble.ts";
 import { forgetfulStore } from "../forgetful-store.ts";
-import { fileOptions, resolveFormats } from "../formats.ts";
-import { kafkaSources } from "../kafka-sources.ts";
+import { resolveFormats } from "../formats.ts";
+import { closeAll, recordedConfig, recordedSources } from "../recorded-sources.ts";
 
 export interface ExportOptions {
   readonly config: Config;
@@ -52,11 +49,11 @@ interface Held {
 /** @throws PipelineError on unreadable sources, no windows, or more than 32 M values */
 export async function exportWindows(options: ExportOptions): Promise<ExportedEntity[]> {
   const { out, clock, log, fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = options;
-  const config = await resolveFormats(recorded(options.config), () => {});
+  const config = await resolveFormats(recordedConfig(options.config), () => {});
   const wanted = options.metrics?.map(
     (glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`, "su"),
   );
-  const sources = await sourcesOf(config, clock, log);
+  const sources = await recordedSources(config, { clock, onWarning: (text) => log.warn(text) });
   const tables = new Tables(config.limits);
   const held = new Map<number, Held>();
   let left = MOST_VALUES;
@@ -98,7 +95,7 @@ export async function exportWindows(options: ExportOptions): Promise<ExportedEnt
     await run.restore();
     while (!(await run.drain())) await new Promise((resolve) => setTimeout(resolve, 50));
   } finally {
-    for (const s of sources) await s.close().catch(() => {});
+    await closeAll(sources);
   }
   if (held.size === 0)
     throw new PipelineError("INPUT_INVALID", out, {
@@ -146,25 +143,4 @@ function fileName(entity: string): string {
   const plain = entity.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 100);
   const hash = createHash("sha256").update(entity).digest("hex").slice(0, 8);
   return plain === entity && !entity.startsWith(".") ? `${plain}.csv` : `${plain}-${hash}.csv`;
-}
-
-const recorded = (config: Config): Config =>
-  config.runtime.kind === "kafka"
-    ? {
-        ...config,
-        runtime: { kind: "embedded" },
-        sources: [{ ...config.runtime, kind: "kafka" as const }] as Config["sources"],
-      }
-    : config;
-
-async function sourcesOf(config: Config, clock: Clock, log: Logger): Promise<Source[]> {
-  const sources: Source[] = [];
-  for (const [i, source] of config.sources.entries())
-    if (source.kind === "files") for (const o of fileOptions(source, i)) sources.push(fileSource(o));
-    else if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
-    else {
-      const dir = source.kind === "journal" ? source.path : join(config.dataDir, "journal");
-      sources.push(await openJournal({ dir, readOnly: true, clock }));
-    }
-  return sources;
 }

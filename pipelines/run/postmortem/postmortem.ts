@@ -14,9 +14,8 @@ import type { Store } from "../../core/store.ts";
 import type { KnownOptions } from "../../measure/known-incidents.ts";
 import { renderPostmortem } from "../../report/postmortem/render.ts";
 import { renderReport } from "../../report/report.ts";
-import { openJournal } from "../../runtime/embedded/journal.ts";
 import { decodersOf, resolveFormats } from "../formats.ts";
-import { kafkaSources } from "../kafka-sources.ts";
+import { recordedConfig, recordedSources } from "../recorded-sources.ts";
 import { buildPostmortem } from "./build.ts";
 import { filePart } from "./file-parts.ts";
 import { allLatest, type FoundRow, foundIncidents, ownWarning } from "./found.ts";
@@ -184,30 +183,15 @@ async function fileRange(options: PostmortemOptions, untilMs: number): Promise<R
 }
 
 async function configRange(given: Config, clock: Clock, log: Logger): Promise<Range> {
-  const { runtime } = given;
-  const followed =
-    runtime.kind === "kafka" ? [{ ...runtime, kind: "kafka" as const, topics: runtime.topics }] : given.sources;
-  const config = await resolveFormats(
-    { ...given, runtime: { kind: "embedded" }, sources: followed as Config["sources"] },
-    (topic, found) => log.info({ topic, ...found }, "format told from a sample"),
+  if (given.sources.some((s) => s.kind === "files"))
+    throw new PipelineError("CONFIG_INVALID", "sources", {
+      detail: "files of a config are not read by a post-mortem",
+      hint: "name them with --input",
+    });
+  const config = await resolveFormats(recordedConfig(given), (topic, found) =>
+    log.info({ topic, ...found }, "format told from a sample"),
   );
-  const sources: Source[] = [];
-  try {
-    for (const source of config.sources) {
-      if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
-      else if (source.kind === "journal") sources.push(await openJournal({ dir: source.path, readOnly: true, clock }));
-      else if (source.kind === "otlp-http")
-        sources.push(await openJournal({ dir: join(config.dataDir, "journal"), readOnly: true, clock }));
-      else
-        throw new PipelineError("CONFIG_INVALID", "sources", {
-          detail: "files of a config are not read by a post-mortem",
-          hint: "name them with --input",
-        });
-    }
-  } catch (error) {
-    for (const s of sources) await s.close().catch(() => {});
-    throw error;
-  }
+  const sources = await recordedSources(config, { clock, onWarning: (text) => log.warn(text) });
   return { config, sources, inputs: [], signature: sources.map((s) => s.name) };
 }
 

@@ -11,9 +11,9 @@ import type { Source } from "../../core/source.ts";
 import { decoders } from "../../ingest/decoders/index.ts";
 import { fileSource } from "../../ingest/sources/files.ts";
 import { openJournal } from "../../runtime/embedded/journal.ts";
-import { decodersOf, fileOptions, resolveFormats } from "../formats.ts";
-import { kafkaSources } from "../kafka-sources.ts";
+import { decodersOf, resolveFormats } from "../formats.ts";
 import { inputFiles } from "../postmortem/inputs.ts";
+import { closeAll, recordedConfig, recordedSources } from "../recorded-sources.ts";
 
 export interface AgainOptions {
   readonly config?: Config | undefined;
@@ -32,44 +32,30 @@ export interface Again {
 
 /** @throws PipelineError INPUT_INVALID where there is nothing to read, and as the sources do */
 export async function openAgain({ config, input, dataDir, clock, log }: AgainOptions): Promise<Again> {
-  const sources: Source[] = [];
-  const close = async () => {
-    for (const source of sources) await source.close().catch(() => {});
-  };
-  try {
-    let known = config === undefined ? decoders : decodersOf(config);
-    if (input !== undefined)
-      for (const { path, format } of await inputFiles(input, { decoders: known }))
-        sources.push(fileSource({ path, format }));
-    else if (config !== undefined) {
-      const { runtime } = config;
-      const followed = runtime.kind === "kafka" ? [{ ...runtime, kind: "kafka" as const }] : config.sources;
-      const resolved = await resolveFormats(
-        { ...config, runtime: { kind: "embedded" }, sources: followed as Config["sources"] },
-        () => {},
-      );
-      known = decodersOf(resolved);
-      for (const [i, source] of resolved.sources.entries())
-        if (source.kind === "kafka") sources.push(...(await kafkaSources(source, log)));
-        else if (source.kind === "files") for (const file of fileOptions(source, i)) sources.push(fileSource(file));
-        else {
-          const dir = source.kind === "journal" ? source.path : join(config.dataDir, "journal");
-          sources.push(await openJournal({ dir, readOnly: true, clock }));
-        }
-    } else {
-      const dir = join(dataDir, "journal");
-      if (!existsSync(dir))
-        throw new PipelineError("INPUT_INVALID", dataDir, {
-          detail: "there is no journal",
-          hint: "give --config FILE of the pipeline, or --input FILES with its logs and traces",
-        });
-      sources.push(await openJournal({ dir, readOnly: true, clock }));
-    }
-    return { sources, decoders: known, close };
-  } catch (error) {
-    await close();
-    throw error;
+  const again = (sources: readonly Source[], known: Again["decoders"] = decoders): Again => ({
+    sources,
+    decoders: known,
+    close: () => closeAll(sources),
+  });
+  if (input !== undefined) {
+    const known = config === undefined ? decoders : decodersOf(config);
+    const files = await inputFiles(input, { decoders: known });
+    return again(
+      files.map(({ path, format }) => fileSource({ path, format })),
+      known,
+    );
   }
+  if (config !== undefined) {
+    const resolved = await resolveFormats(recordedConfig(config), () => {});
+    return again(await recordedSources(resolved, { clock, onWarning: (text) => log.warn(text) }), decodersOf(resolved));
+  }
+  const dir = join(dataDir, "journal");
+  if (!existsSync(dir))
+    throw new PipelineError("INPUT_INVALID", dataDir, {
+      detail: "there is no journal",
+      hint: "give --config FILE of the pipeline, or --input FILES with its logs and traces",
+    });
+  return again([await openJournal({ dir, readOnly: true, clock })]);
 }
 
 const CHUNK_BYTES = 1024 * 1024;
