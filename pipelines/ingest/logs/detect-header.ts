@@ -20,11 +20,12 @@ const TIME = new RegExp(
   "y",
 );
 const LEVEL =
-  /[[<(]?(?:trace|debug|info|information|notice|warn|warning|error|err|severe|crit|critical|fatal|alert|emerg|panic|fine|finer|finest|config|dpanic|V|D|I|W|E|F)[\])>]?[:,]?(?= |$)/iy;
+  /[[<(]?(?:trace|debug|info|information|notice|warn|warning|error|err|severe|crit|critical|fatal|failure|alert|emerg|panic|fine|finer|finest|config|dpanic|V|D|I|W|E|F)[\])>]?[:,]?(?= |$)/iy;
 const BRACKET = /\[[^[\]]{0,120}\]:?(?= |$)/y;
 const SEPARATOR = /(?:-{1,3}|\||::?)(?= |$)/y;
 const NUMBER = /\d{1,10}(?= |$)/y;
-const LOGGER = /[A-Za-z_][\w$./@*-]{0,119}(?:\([\w.: -]{0,60}\))?(?:\[\d{1,10}\])?:(?= |$)/y;
+/** `name:`, `name[pid]:`, `name(part)[pid]:`, and macOS' `name[pid] (part):`. */
+const LOGGER = /[A-Za-z_][\w$./@*-]{0,119}(?:\([\w.: -]{0,60}\))?(?:\[\d{1,10}\](?: \([^()]{1,120}\))?)?:(?= |$)/y;
 const WORD = /[^\s]{1,120}(?= |$)/y;
 const PRIORITY = /<\d{1,3}>(?:1 )?/y;
 
@@ -38,7 +39,9 @@ const KINDS: readonly [Kind, RegExp][] = [
   ["word", WORD],
 ];
 const MOST_ITEMS = 12;
-const MOST_WORDS = 3;
+const MOST_WORDS = 5;
+/** A file name, a host or a flag may stand before the time. */
+const BEFORE_TIME = 2;
 /** Share of lines that must have the header. */
 const AGREEMENT = 0.95;
 const LEAST_LINES = 5;
@@ -50,7 +53,7 @@ interface HeaderItem {
 
 /**
  * The header that nearly all of the sample's lines have, undefined where there is none: it must begin with a time (after
- * a syslog priority) and have a level, a logger or a bracket behind it, so that messages that begin with a time stay
+ * a syslog priority, or two words) and have a level, a logger or a bracket behind it, so that messages that begin with a time stay
  * whole. `shape` is for people: "time level logger".
  */
 export function detectHeader(sample: readonly string[]): { shape: string; messageOf: MessageOf } | undefined {
@@ -59,30 +62,33 @@ export function detectHeader(sample: readonly string[]): { shape: string; messag
   let agreeing = lines.map(itemsOf);
   const shape: Kind[] = [];
   for (;;) {
-    const votes = new Map<Kind, number>();
-    for (const items of agreeing) {
-      const kind = items[shape.length]?.kind;
-      if (kind) votes.set(kind, (votes.get(kind) ?? 0) + 1);
-    }
-    const [kind, count] = [...votes].reduce((a, b) => (b[1] > a[1] ? b : a), ["word", 0] as [Kind, number]);
-    if (count < AGREEMENT * lines.length) break;
-    agreeing = agreeing.filter((items) => items[shape.length]?.kind === kind);
+    const kind = KINDS.map(([k]) => k).find(
+      (k) => agreeing.filter((items) => fits(items[shape.length], k)).length >= AGREEMENT * lines.length,
+    );
+    if (!kind) break;
+    agreeing = agreeing.filter((items) => fits(items[shape.length], kind));
     shape.push(kind);
   }
   // Words and numbers are of the header only when something that never begins a message follows.
   while (shape.at(-1) === "word" || (shape.at(-1) === "number" && shape.at(-2) === "word")) shape.pop();
   const marks = shape.some((k) => k === "level" || k === "logger" || k === "bracket");
-  if (shape[0] !== "time" || !marks) return undefined;
+  const timeAt = shape.indexOf("time");
+  if (timeAt < 0 || timeAt > BEFORE_TIME || !marks) return undefined;
   return {
     shape: shape.join(" "),
     messageOf(line) {
       const items = itemsOf(line);
       let k = 0;
-      while (k < shape.length && items[k]?.kind === shape[k]) k++;
-      return k < shape.length ? line : line.slice((items[k - 1] as HeaderItem).end).trimStart();
+      while (k < shape.length && fits(items[k], shape[k] as Kind)) k++;
+      // A line without some of it has no more of the header than this; one without a time has none.
+      return k <= timeAt ? line : line.slice((items[k - 1] as HeaderItem).end).trimStart();
     },
   };
 }
+
+/** A dash can stand for a word that is missing. */
+const fits = (item: HeaderItem | undefined, kind: Kind): boolean =>
+  item?.kind === kind || (kind === "word" && item?.kind === "separator");
 
 /** What a line begins with, up to where its message must have begun. */
 function itemsOf(line: string): HeaderItem[] {

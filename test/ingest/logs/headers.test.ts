@@ -45,10 +45,32 @@ describe("detectHeader", () => {
     { kind: "ISO", line: (i: number) => `2025-01-02T10:00:0${i % 10}.123Z INFO message ${i} done` },
     { kind: "Java", line: (i: number) => `2025-01-02 10:00:0${i % 10},123 WARN [main-${i}] a.b.C: message ${i} done` },
     { kind: "bracketed", line: (i: number) => `[2025-01-02 10:00:0${i % 10}] [error] message ${i} done` },
+    {
+      kind: "macOS",
+      line: (i: number) =>
+        `Jul  1 09:00:5${i % 10} host-${i % 3} ${i % 2 ? `launchd[${i}] (a.b.${i})` : "kernel[0]"}: message ${i} done`,
+    },
+    {
+      kind: "file name",
+      line: (i: number) => `api.log.${i % 2} 2025-01-02 10:00:00.12${i % 10} ${i} INFO a.b [r-${i}] message ${i} done`,
+    },
+    {
+      kind: "flag or a dash",
+      line: (i: number) =>
+        `${i % 4 ? "-" : "APPREAD"} 111783857${i % 10} 2005.06.03 n-${i} 2005-06-03-15.42.50.67${i % 10} n-${i} RAS APP ${i % 2 ? "INFO" : "FAILURE"} message ${i} done`,
+    },
     { kind: "syslog with a priority", line: (i: number) => `<34>Oct 11 22:14:1${i % 10} web app: message ${i} done` },
   ])("finds a $kind header", ({ line }) => {
     const found = detectHeader(lines(line));
     expect(found?.messageOf(line(3))).toBe("message 3 done");
+  });
+
+  it("takes off what a line has of the header, and nothing of one without a time", () => {
+    const found = detectHeader(lines((i) => `Jul  1 09:00:5${i % 10} host sshd[${i}]: message`));
+    expect(found?.messageOf("Jul  1 09:00:59 host last message repeated 2 times")).toBe(
+      "last message repeated 2 times",
+    );
+    expect(found?.messageOf("    at a.b.C(D.java:7)")).toBe("    at a.b.C(D.java:7)");
   });
 
   it.each([
