@@ -45,12 +45,14 @@ const SOURCE =
 
 /**
  * Each over all outages that began it. One that is not over at `toMs` counts as lasting longer than until then: it is
- * never left out. One that was resolved without ever being acknowledged or mitigated says nothing about that time.
+ * never left out. One that was resolved without ever being acknowledged or mitigated says nothing about that time, and
+ * where no outage has such a moment though some are resolved, nobody wrote it down: open ones say nothing then.
  */
 export function durationFigures(outages: readonly OutageRecord[], toMs: number): DurationFigure[] {
   const figure = ([key, name, from, to, definition]: Kind, of: readonly OutageRecord[]): DurationFigure => {
     const durations: Duration[] = [];
-    for (const o of of) {
+    const known = of.some((o) => o[to] !== null) || of.every((o) => o.resolvedMs === null);
+    for (const o of known ? of : []) {
       const start = o[from];
       if (start === null || start > toMs) continue;
       const end = o[to];

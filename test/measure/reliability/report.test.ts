@@ -141,6 +141,13 @@ describe("reliability figures", () => {
 });
 
 describe("times that are not over", () => {
+  it("say nothing of a moment that nobody wrote down", () => {
+    const list = [outage(0, 3, { detectedMs: null }), outage(8, null, { detectedMs: null })];
+    const mttd = (of: OutageRecord[]) => durationFigures(of, 10 * H).find((d) => d.key === "mttd")!;
+    expect(mttd(list)).toMatchObject({ mean: null, ended: 0, open: 0 });
+    expect(mttd([...list, outage(4, 5)])).toMatchObject({ ended: 1, open: 1 });
+  });
+
   it("only ever lengthen the figures", () =>
     fc.assert(
       fc.property(
