@@ -67,9 +67,13 @@ const MOST_VUS_ROWS = 60_000;
 /** Gain that few units can't show by chance. */
 const FEW_UNITS = 3;
 const FEW_MARGIN = 0.05;
+/** Standard errors by which another must be better than statistics; of faults that were put in, which real ones may not resemble. */
+const ERRORS_REAL = 1;
+const ERRORS_INJECTED = 2.5;
 
 /**
- * The statistical scorer is kept unless another is better by more than the standard error of the difference.
+ * The statistical scorer is kept unless another is better by more than the standard error of the difference, by 2.5 of them
+ * without known incidents: of two choices by one, on machines whose incidents were then looked at, both were for the worse.
  * @throws RangeError where `kinds` were asked for and none of them can learn from these rows
  * @see Breiman et al. 1984, "Classification and regression trees" (the one-standard-error rule)
  */
@@ -121,7 +125,11 @@ export async function search(options: SearchOptions): Promise<SearchResult> {
   const { chosen, why } =
     kinds && !kinds.includes("statistics")
       ? chooseAmong(kinds, all, done, base, measure)
-      : choose(base, ranked(done, base)[0], units.length, measure);
+      : choose(base, ranked(done, base)[0], {
+          units: units.length,
+          measure,
+          errors: supervised ? ERRORS_REAL : ERRORS_INJECTED,
+        });
   const trials = done.map(({ trial }) => summary(trial, base.trial));
   return { chosen, why, trials, folds, supervised, complete, measure };
 }
@@ -153,18 +161,23 @@ function ranked(trials: readonly Done[], base: Done, leastShare = 0.5): Done[] {
     .map(({ d }) => d);
 }
 
-function choose(base: Done, top: Done | undefined, units: number, measure: string) {
+function choose(
+  base: Done,
+  top: Done | undefined,
+  { units, measure, errors }: { readonly units: number; readonly measure: string; readonly errors: number },
+) {
   const keep = (why: string) => ({ chosen: base.candidate, why });
   if (units === 0) return keep("there are too few rows to judge by: statistics, which need no choice");
   if (!top || top.candidate.id === base.candidate.id) return keep(`no candidate had a higher ${measure}`);
   const gains = gainsOf(top.trial, base.trial);
   const gain = mean(gains);
-  const margin = gains.length < FEW_UNITS ? FEW_MARGIN : (standardError(gains) ?? FEW_MARGIN);
+  const margin = gains.length < FEW_UNITS ? FEW_MARGIN : errors * (standardError(gains) ?? FEW_MARGIN);
   const of = gains.length < units ? ` on ${gains.length} of ${units} parts` : "";
   const by = `${top.candidate.id} had ${measure} ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} against statistics${of}`;
+  const allowed = `${errors === 1 ? "the standard error" : `${errors} standard errors,`} ${margin.toFixed(3)}`;
   return gain > margin
-    ? { chosen: top.candidate, why: `${by}, more than the standard error ${margin.toFixed(3)}` }
-    : keep(`${by}, within the standard error ${margin.toFixed(3)}: the simpler is kept`);
+    ? { chosen: top.candidate, why: `${by}, more than ${allowed}` }
+    : keep(`${by}, within ${allowed}: the simpler is kept`);
 }
 
 /** @throws RangeError where none of the kinds can learn from these rows */
