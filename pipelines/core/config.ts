@@ -40,6 +40,14 @@ const journal = z.strictObject({
   path: z.string(),
 });
 
+const targets = z.strictObject({
+  kind: z.literal("targets").describe("Look at recover.targets: health checks, what a hypervisor says, heartbeats."),
+  every: duration
+    .default(5000)
+    .refine((ms) => ms >= 100, "at least 100 ms")
+    .describe("Between two looks at a target."),
+});
+
 const kafka = z.strictObject({
   kind: z.literal("kafka").describe("Read what topics hold, from their beginning to what is their end at the start."),
   ...kafkaConnection.shape,
@@ -103,7 +111,7 @@ const shape = z.strictObject({
     .default([])
     .describe("Holidays and maintenance windows: what is unusual then pages nobody."),
   runtime: z.discriminatedUnion("kind", [embedded, onKafka]).default({ kind: "embedded" }),
-  sources: z.array(z.discriminatedUnion("kind", [otlp, files, journal, kafka])).optional(),
+  sources: z.array(z.discriminatedUnion("kind", [otlp, files, journal, kafka, targets])).optional(),
   windows: z
     .strictObject({
       window: duration.default(10_000),
@@ -240,18 +248,26 @@ const shape = z.strictObject({
   commit: duration.default(1000).describe("Longest time between two commits."),
 });
 
+/** Whether a source is what arrives here, journal or intake, and not what is read elsewhere. */
+export const isLive = ({ kind }: { readonly kind: string }): boolean => kind === "otlp-http" || kind === "targets";
+
 /** What only several parts together can tell. */
 export const configSchema = shape.transform((config, context) => {
   const onKafka = config.runtime.kind === "kafka";
   const sources = config.sources ?? (onKafka ? [] : [otlp.parse({ kind: "otlp-http" })]);
   const fault = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
   if (config.runtime.kind === "kafka") {
-    if (sources.some((s) => s.kind !== "otlp-http"))
-      fault(["sources"], "on runtime kafka, topics stand under runtime.topics; the only other source is otlp-http");
+    if (sources.some((s) => !isLive(s)))
+      fault(["sources"], "on runtime kafka, topics stand under runtime.topics; beside them only otlp-http and targets");
     const intake = config.runtime.intake ?? sources.length > 0;
-    if (sources.length > 0 && !intake) fault(["runtime", "intake"], "what otlp-http receives would be read by nobody");
+    if (sources.length > 0 && !intake)
+      fault(["runtime", "intake"], "what otlp-http receives, or targets say, would be read by nobody");
     if (!intake && config.runtime.topics.length === 0) fault(["runtime", "topics"], "name at least one topic");
   } else if (sources.length === 0) fault(["sources"], "name at least one source");
+  if (sources.some((s) => s.kind === "targets") && config.recover.targets.length === 0)
+    fault(["recover", "targets"], "the source targets looks at them: name at least one");
+  if (sources.filter((s) => s.kind === "targets").length > 1)
+    fault(["sources"], "the source targets stands here twice");
   for (const [i, pattern] of config.redact.patterns.entries())
     try {
       redactor({ patterns: [pattern] });

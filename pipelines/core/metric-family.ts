@@ -4,6 +4,7 @@ import type { Direction, Family } from "./records.ts";
 const RULES: readonly (readonly [RegExp, Family])[] = [
   [/^telemetry\.age$/, "silence"],
   [/^process\.paused$/, "silence"],
+  [/^target\.heartbeat\.overdue$/, "silence"],
   [/cache|page_?fault|shmem|inactive|paging|threads|open_file|uptime|schedstat|sockstat/, "other"],
   [/mem\w*_fail/, "memory"],
   [/error|fail|reject|drop|exception|status_code|5xx/, "errors"],

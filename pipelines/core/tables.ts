@@ -45,6 +45,7 @@ export const DEFAULT_ENTITY_RULES: readonly EntityRule[] = [
   { kind: "service", keys: ["service.name", "service.namespace", "service.instance.id"] },
   { kind: "pod", keys: ["k8s.pod.name", "k8s.namespace.name"] },
   { kind: "container", keys: ["container.name", "container.id"] },
+  { kind: "vm", keys: ["vm.name"] },
   { kind: "host", keys: ["host.name"] },
 ];
 

@@ -30,6 +30,8 @@ export interface Acting {
   recoverUnfinished(): Promise<void>;
   /** Takes the checkpoints that are due. */
   checkpoints(): Promise<void>;
+  /** This process acts on the target, or takes a checkpoint of it: what it looks like meanwhile says nothing. */
+  busy(target: string): boolean;
 }
 
 /** Undefined where no target can be reached: then nothing is ever acted on. */
@@ -71,7 +73,9 @@ export function actingOn(options: {
       ? [{ name, everyMs: use.checkpoint, use }]
       : [],
   );
+  const saving = new Set<string>();
   return {
+    busy: (target) => run.busy(target) || saving.has(target),
     checkpoints: () =>
       takeDue({
         targets: scheduled,
@@ -81,7 +85,14 @@ export function actingOn(options: {
           if (use === undefined) return undefined;
           return (await (use.kind === "qemu" ? checkpointsOf(use) : libvirtCheckpoints(use)))[0]?.takenMs;
         },
-        take: (name) => snapshotTarget(config, name, clock),
+        async take(name) {
+          saving.add(name);
+          try {
+            return await snapshotTarget(config, name, clock);
+          } finally {
+            saving.delete(name);
+          }
+        },
         busy: (name) => run.busy(name),
         onTaken: (target, what) => log.info({ target, checkpoint: what }, "checkpoint"),
         onFailed: (target, error) => log.warn({ target, err: error.message }, "no checkpoint"),

@@ -1,7 +1,7 @@
 /** What a pipeline reads, to be read again: files, journals, and what topics hold by now. */
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import type { Config } from "../core/config.ts";
+import { type Config, isLive } from "../core/config.ts";
 import type { Source } from "../core/source.ts";
 import { fileSource } from "../ingest/sources/files.ts";
 import { openJournal } from "../runtime/embedded/journal.ts";
@@ -21,7 +21,7 @@ export function recordedConfig(config: Config): Config {
   return {
     ...config,
     runtime: { kind: "embedded" },
-    sources: [topics, ...sources.filter((s) => s.kind !== "otlp-http")],
+    sources: [topics, ...sources.filter((s) => !isLive(s))],
   };
 }
 
@@ -29,11 +29,14 @@ export function recordedConfig(config: Config): Config {
 export async function recordedSources(config: Config, options: RecordedOptions): Promise<Source[]> {
   const sources: Source[] = [];
   const journal = (dir: string) => openJournal({ dir, readOnly: true, clock: options.clock });
+  /** However many ways it came, all that arrived here is in one journal. */
+  const arrived = config.sources.find(isLive);
   try {
     for (const [i, source] of config.sources.entries())
       if (source.kind === "kafka") sources.push(...(await kafkaSources(source, options)));
       else if (source.kind === "files") for (const one of fileOptions(source, i)) sources.push(fileSource(one));
-      else sources.push(await journal(source.kind === "journal" ? source.path : join(config.dataDir, "journal")));
+      else if (source.kind === "journal") sources.push(await journal(source.path));
+      else if (source === arrived) sources.push(await journal(join(config.dataDir, "journal")));
     return sources;
   } catch (error) {
     await closeAll(sources);

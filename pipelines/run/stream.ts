@@ -27,6 +27,7 @@ import { selfRecords } from "./observe/self-records.ts";
 import { incidentReports } from "./reports.ts";
 import { type Server, serve } from "./server.ts";
 import { incidentTrail } from "./trail/incident-trail.ts";
+import { watchTargets } from "./watch-targets.ts";
 
 /** How long the loop sleeps when nothing has come, ms: bounds the latency of what a notice does not wake it for. */
 const IDLE_MS = 100;
@@ -223,6 +224,7 @@ async function start(
     live && (config.selfObserve ?? true)
       ? selfRecords({ metrics, everyMs: config.windows.window, log: options.log, append: (r) => live.append(r) })
       : undefined;
+  const endWatch = live && watchTargets({ config, clock, log: options.log, append, busy: acting?.busy });
   const loop = (async () => {
     for (;;) {
       health.turned(clock.nowMs());
@@ -247,6 +249,7 @@ async function start(
     closed ??= (async () => {
       clearInterval(tick);
       endSelf?.();
+      await endWatch?.();
       for (const c of closers) await c().catch((error) => log.error({ err: error }, "close"));
     })();
     return closed;
@@ -257,6 +260,7 @@ async function start(
     async stop() {
       stopping = true;
       endSelf?.();
+      await endWatch?.();
       await server?.close();
       wake();
       await loop.catch(() => {});

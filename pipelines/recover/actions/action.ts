@@ -21,6 +21,8 @@ export interface TargetState {
   readonly release: string | null;
   readonly previousRelease: string | null;
   readonly detail: string;
+  /** How long its heartbeat is overdue, 0 while it is not; left out where none is known of. */
+  readonly overdueMs?: number;
 }
 
 export interface ActionOutcome {

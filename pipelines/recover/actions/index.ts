@@ -1,5 +1,5 @@
 import type { TargetUse, UseOf } from "../../core/recover-config.ts";
-import type { ActionAdapter, ActionFamily } from "./action.ts";
+import type { ActionAdapter, ActionFamily, TargetState } from "./action.ts";
 import { child } from "./child.ts";
 import { command } from "./command.ts";
 import { files } from "./files.ts";
@@ -63,8 +63,7 @@ const families: {
 
 export type AdapterFor = (kind: string, target: string) => ActionAdapter | undefined;
 
-/** Each target with the actions of the family that it belongs to; undefined for all else. */
-export function adaptersFor(targets: readonly ActionTarget[], supervisor?: Supervisor): AdapterFor {
+function familiesOf(targets: readonly ActionTarget[], supervisor?: Supervisor): ReadonlyMap<string, ActionFamily> {
   const grouped = new Map<TargetUse["kind"], Record<string, TargetUse>>();
   for (const { name, use } of targets) grouped.set(use.kind, { ...grouped.get(use.kind), [name]: use });
   const byTarget = new Map<string, ActionFamily>();
@@ -72,8 +71,23 @@ export function adaptersFor(targets: readonly ActionTarget[], supervisor?: Super
     const family = families[use](own as never, supervisor);
     for (const name of Object.keys(own)) byTarget.set(name, family);
   }
+  return byTarget;
+}
+
+/** Each target with the actions of the family that it belongs to; undefined for all else. */
+export function adaptersFor(targets: readonly ActionTarget[], supervisor?: Supervisor): AdapterFor {
+  const byTarget = familiesOf(targets, supervisor);
   return (kind, target) => {
     const family = byTarget.get(target);
     return family !== undefined && Object.hasOwn(family, kind) ? family[kind] : undefined;
   };
+}
+
+/** Looks at a target and changes nothing; all actions of a family see the same of it. Undefined for one without actions. */
+export function probesFor(
+  targets: readonly ActionTarget[],
+  supervisor?: Supervisor,
+): (target: string) => Promise<TargetState> | undefined {
+  const byTarget = familiesOf(targets, supervisor);
+  return (target) => Object.values(byTarget.get(target) ?? {})[0]?.probe(target);
 }

@@ -17,6 +17,7 @@ import { selfMetrics } from "../observe/self-metrics.ts";
 import { selfRecords } from "../observe/self-records.ts";
 import { incidentReports } from "../reports.ts";
 import { serve } from "../server.ts";
+import { watchTargets } from "../watch-targets.ts";
 import { cloudEvent } from "./cloud-event.ts";
 import { kafkaDoor } from "./door.ts";
 import { HEADERS } from "./route.ts";
@@ -172,6 +173,12 @@ export async function kafkaStream({
       }),
     });
     closers.unshift(server.close);
+    // One process looks, the one that would act.
+    const endWatch = watchTargets({
+      ...{ config, clock, log, ours, busy: acting?.busy },
+      append: (record) => intake(record, 0),
+    });
+    if (endWatch) closers.unshift(endWatch);
     if (config.sources.length > 0 && (config.selfObserve ?? true)) {
       const everyMs = config.windows.window;
       const end = selfRecords({ metrics, everyMs, log, append: (record) => intake(record, 0) });

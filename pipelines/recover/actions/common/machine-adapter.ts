@@ -62,6 +62,7 @@ export async function probeMachine<T extends MachineTarget>(
     fingerprint: createHash("sha256").update(identity).digest("hex"),
     ...{ startedAtMs: null, release: status, previousRelease: null },
     detail: `${status}${pulse}`,
+    ...(beat === undefined ? {} : { overdueMs: Math.max(0, ageMs - t.silent) }),
   };
 }
 
