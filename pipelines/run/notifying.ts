@@ -7,6 +7,7 @@ import type { Store } from "../core/store.ts";
 import { type Outbox, outbox } from "../report/outbox/outbox.ts";
 import { receiversOf } from "../report/outbox/receivers.ts";
 import { componentLog } from "./observe/log.ts";
+import type { SelfMetrics } from "./observe/self-metrics.ts";
 
 export type { Outbox } from "../report/outbox/outbox.ts";
 
@@ -18,20 +19,26 @@ export async function notifying(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ours?: () => boolean;
+  readonly metrics?: Pick<SelfMetrics, "effects">;
 }): Promise<Outbox> {
-  const { config, store, mark, clock, ours } = options;
+  const { config, store, mark, clock, ours, metrics } = options;
   const log = componentLog(options.log, "notify");
   const { receivers, giveUp, attempts, backlog, longestWait, publicUrl } = config.notify;
-  return outbox({
+  const told = outbox({
     receivers: await receiversOf(receivers, clock),
     ...{ store, mark, clock, ours, attempts, backlog, publicUrl },
     ...{ giveUpMs: giveUp, longestWaitMs: longestWait },
-    onSettled: ({ receiver, notificationId, state, attempts, detail }) => {
+    onFailed: (delivery) => metrics?.effects.delivered(delivery),
+    onSettled: (delivery) => {
+      const { receiver, notificationId, state, attempts, detail } = delivery;
+      metrics?.effects.delivered(delivery);
       const about = { receiver, notification: notificationId, attempts };
       if (state === "dead") log.error({ ...about, detail }, "given up");
       else log.info(about, "told");
     },
   });
+  metrics?.effects.waits(told.waiting);
+  return told;
 }
 
 /** Marks as records of the local store. */

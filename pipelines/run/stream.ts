@@ -116,7 +116,7 @@ async function start(
     append({ format: "control", value: Buffer.from(JSON.stringify(control)) });
   const told = replay
     ? undefined
-    : await notifying({ config, store, clock, log: options.log, mark: markIn(options.store) });
+    : await notifying({ config, store, clock, log: options.log, mark: markIn(options.store), metrics });
   if (told) closers.unshift(() => told.stop());
   const acting = live ? actingOn({ config, store, clock, log: options.log, appendControl }) : undefined;
 
@@ -137,6 +137,7 @@ async function start(
     onCommitted: async (outputs) => {
       lastCommitMs = clock.nowMs();
       acting?.onCommitted(outputs);
+      metrics.committed(outputs);
       told?.onCommitted(outputs);
       if (journal && lastCommitMs - lastTrimMs > TRIM_MS) {
         lastTrimMs = lastCommitMs;

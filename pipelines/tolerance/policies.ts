@@ -3,6 +3,7 @@ import {
   BrokenCircuitError,
   BulkheadRejectedError,
   bulkhead,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   ExponentialBackoff,
@@ -112,6 +113,15 @@ const retriable = (error: Error): boolean => error instanceof PipelineError && e
 /** Least recently used go first: destinations come from the config, but a test or a plug-in may make many. */
 const MAX_DESTINATIONS = 1000;
 
+export type CircuitName = "closed" | "open" | "halfOpen";
+const CIRCUIT_NAMES: Readonly<Record<CircuitState, CircuitName>> = {
+  [CircuitState.Closed]: "closed",
+  [CircuitState.Open]: "open",
+  [CircuitState.HalfOpen]: "halfOpen",
+  // Nobody isolates one by hand.
+  [CircuitState.Isolated]: "open",
+};
+
 /** Circuits and bulkheads of one process. */
 export interface Calls {
   /**
@@ -120,8 +130,8 @@ export interface Calls {
    * full bulkhead
    */
   call<T>(options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Destinations whose circuit is open now. */
-  open(): string[];
+  /** Of each destination with a circuit breaker, where that stands. */
+  circuits(): { readonly policy: PolicyName; readonly destination: string; readonly state: CircuitName }[];
 }
 
 /** `policies` may be others in tests. */
@@ -129,7 +139,7 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
   interface Shared {
     readonly gate: IPolicy;
     readonly circuit: IPolicy;
-    readonly isOpen: () => boolean;
+    readonly state: () => CircuitName | undefined;
   }
   const shared = new Map<string, Shared>();
   const of = ({ policy, destination }: CallOptions): Shared => {
@@ -145,14 +155,11 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
               breaker: new ConsecutiveBreaker(breakAfter),
             })
           : undefined;
-      let open = false;
-      breaker?.onBreak(() => {
-        open = true;
-      });
-      breaker?.onReset(() => {
-        open = false;
-      });
-      known = { gate: bulkhead(atOnce, waiting), circuit: breaker ?? noop, isOpen: () => open };
+      known = {
+        gate: bulkhead(atOnce, waiting),
+        circuit: breaker ?? noop,
+        state: () => breaker && CIRCUIT_NAMES[breaker.state],
+      };
     }
     shared.set(key, known);
     for (const oldest of shared.keys()) {
@@ -201,7 +208,12 @@ export function calls(policies: Readonly<Record<PolicyName, PolicySettings>> = P
         throw error;
       }
     },
-    open: () => [...shared].filter(([, s]) => s.isOpen()).map(([key]) => key),
+    circuits: () =>
+      [...shared].flatMap(([key, s]) => {
+        const [policy, ...destination] = key.split(" ") as [PolicyName, ...string[]];
+        const state = s.state();
+        return state === undefined ? [] : [{ policy, destination: destination.join(" "), state }];
+      }),
   };
 }
 
@@ -209,5 +221,5 @@ const ours = calls();
 
 /** As `Calls.call`, with the circuits and bulkheads that all of this process share. */
 export const call = ours.call;
-/** Policy and destination of each circuit that is open in this process. */
-export const openCircuits = ours.open;
+/** The circuits of this process. */
+export const circuits = ours.circuits;

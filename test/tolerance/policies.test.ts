@@ -15,9 +15,9 @@ const quick = (more: Partial<PolicySettings>) => {
     ...more,
   };
   const all = Object.fromEntries(Object.keys(POLICIES).map((k) => [k, settings])) as Record<PolicyName, PolicySettings>;
-  const { call, open } = calls(all);
+  const { call, circuits } = calls(all);
   return {
-    open,
+    circuits: () => circuits().map(({ policy, destination, state }) => `${policy} ${destination} ${state}`),
     call: <T>(work: (signal: AbortSignal) => Promise<T>, destination = "there", signal?: AbortSignal) =>
       call({ policy: "page", destination, code: "SINK_FAILED", signal }, work),
   };
@@ -60,24 +60,24 @@ describe("a call under a policy", () => {
   });
 
   it("is not made while the circuit of its destination is open, and one looks whether it is well again", async () => {
-    const { call, open } = quick({ breakAfter: 3 });
+    const { call, circuits } = quick({ breakAfter: 3 });
     for (let i = 0; i < 3; i++) await expect(call(fails(true))).rejects.toThrow("no");
     let made = 0;
     const works = async () => {
       made += 1;
     };
     await expect(call(works)).rejects.toThrow("failed too often in a row");
-    expect([made, open()]).toEqual([0, ["page there"]]);
+    expect([made, circuits()]).toEqual([0, ["page there open"]]);
     await call(works, "elsewhere");
     await pause(80);
     await call(works);
-    expect([made, open()]).toEqual([2, []]);
+    expect([made, circuits()]).toEqual([2, ["page elsewhere closed", "page there closed"]]);
   });
 
   it("opens no circuit by refusals: the other side is well", async () => {
-    const { call, open } = quick({ breakAfter: 2 });
+    const { call, circuits } = quick({ breakAfter: 2 });
     for (let i = 0; i < 5; i++) await expect(call(fails(false))).rejects.toThrow("no");
-    expect(open()).toEqual([]);
+    expect(circuits()).toEqual(["page there closed"]);
   });
 
   it("is refused where too many wait for the same destination, and others are not held up", async () => {

@@ -31,7 +31,10 @@ export interface OutboxOptions {
   /** Incidents of one receiver that are sent about at a time. */
   readonly atOnce?: number;
   readonly publicUrl?: string;
+  /** Sent, or given up. */
   readonly onSettled?: (delivery: Delivery) => void;
+  /** A try that failed; another follows. */
+  readonly onFailed?: (delivery: Delivery) => void;
 }
 
 export interface Outbox {
@@ -144,7 +147,9 @@ export function outbox(options: OutboxOptions): Outbox {
       if (item.attempts >= most) return settle(r, lane, item, "dead", `given up after ${most} tries: ${message}`);
       const asked = error instanceof HttpError ? (error.retryAfterMs ?? 0) : 0;
       lane.nextMs = clock.nowMs() + Math.max(lane.wait.next(), Math.min(asked, longestWaitMs));
-      await durable(delivery(r, item, "failed", message));
+      const mark = delivery(r, item, "failed", message);
+      options.onFailed?.(mark);
+      await durable(mark);
       return;
     }
     lane.wait = undefined;

@@ -94,7 +94,7 @@ export async function kafkaStream({
     /** What the process before us has sent stands in its marks: nothing goes out before they are read. */
     let tells = false;
     const told = await notifying({
-      ...{ config, store, clock, log, ours: () => tells && ours() },
+      ...{ config, store, clock, log, metrics, ours: () => tells && ours() },
       mark: async (deliveries) => {
         const records = deliveries.map((record) => {
           const key = deliveryKey(record.receiver, record.notificationId);
@@ -115,6 +115,8 @@ export async function kafkaStream({
       store,
       log: componentLog(log, "outputs"),
       onStored: async (records) => {
+        // Each worker sees all outputs: what the act stage put out is its process's to count.
+        if (ours()) metrics.committed(records);
         if (ours()) acting?.onCommitted(records);
         told.onCommitted(records);
         await reports.onCommitted(records);

@@ -3,11 +3,12 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import type { ModelStatus } from "../../core/live-models.ts";
-import type { Incident } from "../../core/records.ts";
+import type { Action, Incident } from "../../core/records.ts";
 import type { SelfGauge, SelfRecord } from "../../core/self.ts";
-import type { Commit, Store } from "../../core/store.ts";
+import type { Commit, OutputRecord, Store } from "../../core/store.ts";
 import type { GroupEvent } from "../../runtime/kafka/group.ts";
 import { modelMetrics } from "../models/model-metrics.ts";
+import { effectMetrics } from "./effect-metrics.ts";
 import { processMetrics } from "./process-metrics.ts";
 import type { Tally, TallyName } from "./tally.ts";
 
@@ -74,6 +75,7 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
     for (const { observed } of watched.values()) yield* observed.models?.status() ?? [];
   };
   const models = modelMetrics(registry, statuses);
+  const effects = effectMetrics(registry);
 
   const counters = {
     records: counter("records_read_total", "Records taken in, by topic or other source.", "source"),
@@ -219,6 +221,12 @@ export function selfMetrics({ config, clock }: { readonly config: Config; readon
 
   return {
     registry,
+    /** What is done outside: notifications, acts. */
+    effects,
+    /** Outputs of the act stage that this process runs. */
+    committed(outputs: readonly OutputRecord[]): void {
+      for (const o of outputs) if (o.topic === "actions") effects.acted(JSON.parse(o.value) as Action);
+    },
     /** How the models of this process's tasks get on. */
     models: (): ModelStatus[] => [...statuses()],
     /** Follows a stage that works as this task, instead of the one that did before. */
