@@ -56,7 +56,9 @@ export function undoAdapter(adapter: ActionAdapter, past: PastAct | string): Act
       return { ok, detail: now.detail };
     },
     undo: cannotUndo,
-    happened: (_before, now) => now.release !== null && now.release === known().before.release,
+    // What a machine's release is says only that it runs: then nothing but `tidy` tells.
+    happened: (_before, now, intentMs) =>
+      (now.startedAtMs ?? 0) > intentMs && now.release !== null && now.release === known().before.release,
     ...(adapter.tidy === undefined
       ? {}
       : {

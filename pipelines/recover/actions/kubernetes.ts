@@ -72,8 +72,11 @@ export function kubernetes({
         return apply(name, context, change, kind);
       },
       async verify(name) {
-        const state = await probe(of(name));
-        return { ok: state.healthy, detail: state.detail };
+        const t = of(name);
+        const state = await probe(t);
+        // A node that is cordoned is as ill as before: it only gets no new work.
+        const live = isNode(t) ? await readLive(t) : undefined;
+        return { ok: live ? live.spec?.unschedulable === true : state.healthy, detail: state.detail };
       },
       undo: undo ? (name, before, context) => apply(name, context, undo(of(name), before), "taken back") : cannotUndo,
       happened: () => false,
@@ -133,6 +136,7 @@ const splitWorkload = (t: KubernetesTarget) => {
   const [kind, name] = t.workload.split("/") as [keyof typeof KINDS, string];
   return { type: KINDS[kind], name };
 };
+const isNode = (t: KubernetesTarget) => splitWorkload(t).type[1] === "Node";
 async function readLive(t: KubernetesTarget): Promise<Live | undefined> {
   const { type, name } = splitWorkload(t);
   const live = await (await clusterOf(t)).read(type[0], type[1], name);
@@ -202,8 +206,7 @@ function nodeHealth({ spec, status }: Live): { healthy: boolean; detail: string 
 }
 
 async function rolledOut(t: KubernetesTarget, signal: AbortSignal) {
-  // A node that is cordoned is as ill as before: it only gets no new work.
-  if (splitWorkload(t).type[1] === "Node") return { healthy: true, detail: (await probe(t)).detail };
+  if (isNode(t)) return { healthy: true, detail: (await probe(t)).detail };
   return waitHealthy(async () => {
     if (signal.aborted) throw new PipelineError("ACTION_FAILED", t.workload, { detail: "told to stop" });
     const state = await probe(t);

@@ -2,10 +2,7 @@
  * What would be sent, everywhere: a server of ours keeps objects, and each patch is checked against the schema that a real API
  * server publishes. Against a real one: test/recover/kubernetes.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,126 +10,21 @@ import { recoveryTarget, type UseOf } from "../../../pipelines/core/recover-conf
 import { describeFor } from "../../../pipelines/recover/actions/descriptions.ts";
 import { kubernetes } from "../../../pipelines/recover/actions/kubernetes.ts";
 import { testContext } from "../fixtures.ts";
+import { DEPLOYMENT, type Obj, startFakeServer, template } from "../kubernetes/fake-server.ts";
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(JSON.parse(readFileSync(join(import.meta.dirname, "../kubernetes/openapi-1.35.4.json"), "utf8")), "k8s");
 const schemaOf = (kind: string) => `k8s#/$defs/io.k8s.api.${kind === "Node" ? "core" : "apps"}.v1.${kind}`;
 
-type Obj = {
-  kind: string;
-  metadata: Record<string, unknown>;
-  spec: Record<string, unknown>;
-  status?: unknown;
-  [k: string]: unknown;
-};
-let dir: string;
-let server: Server;
-let objects: Map<string, Obj>;
-let patches: { url: string; type: string; body: Obj }[];
-let conflict: boolean;
-const meta = (name: string, more = {}) => ({
-  name,
-  namespace: "default",
-  uid: `u-${name}`,
-  generation: 1,
-  resourceVersion: "7",
-  ...more,
-});
-const owner = [{ controller: true, uid: "u-shop" }];
-const template = (image: string) => ({
-  metadata: { labels: { app: "shop", "pod-template-hash": image } },
-  spec: { containers: [{ name: "c", image }] },
-});
-const revision = (n: number, verified = false): Obj => ({
-  kind: "ReplicaSet",
-  metadata: meta(`shop-${n}`, {
-    ownerReferences: owner,
-    annotations: {
-      "deployment.kubernetes.io/revision": String(n),
-      ...(verified ? { "faultwright.dev/verified": "true" } : {}),
-    },
-  }),
-  spec: { template: template(`v${n}`) },
-});
+let server: Awaited<ReturnType<typeof startFakeServer>>;
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "fw-k8s-unit-"));
-  patches = [];
-  conflict = false;
-  const status = { observedGeneration: 1, replicas: 2, updatedReplicas: 2, availableReplicas: 2, readyReplicas: 2 };
-  const annotations = { "deployment.kubernetes.io/revision": "3" };
-  const spec = { replicas: 2, selector: { matchLabels: { app: "shop" } }, template: template("v3") };
-  objects = new Map<string, Obj>([
-    [
-      "/apis/apps/v1/namespaces/default/deployments/shop",
-      { kind: "Deployment", metadata: meta("shop", { annotations }), spec, status },
-    ],
-    [
-      "/api/v1/nodes/a",
-      {
-        kind: "Node",
-        metadata: { name: "a", uid: "n", resourceVersion: "7" },
-        spec: {},
-        status: { conditions: [{ type: "Ready", status: "False" }] },
-      },
-    ],
-  ]);
-  const resources = (list: [string, string, boolean][]) => ({
-    kind: "APIResourceList",
-    resources: list.map(([name, kind, namespaced]) => ({ name, kind, namespaced })),
-  });
-  server = createServer(async (request, response) => {
-    const url = new URL(request.url ?? "", "http://x");
-    let text = "";
-    for await (const part of request) text += part;
-    const say = (code: number, body: unknown) =>
-      response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
-    if (url.pathname === "/apis/apps/v1")
-      return say(
-        200,
-        resources([
-          ["deployments", "Deployment", true],
-          ["replicasets", "ReplicaSet", true],
-          ["controllerrevisions", "ControllerRevision", true],
-        ]),
-      );
-    if (url.pathname === "/api/v1") return say(200, resources([["nodes", "Node", false]]));
-    if (url.pathname.endsWith("/replicasets"))
-      return say(200, { kind: "ReplicaSetList", items: [revision(1, true), revision(2), revision(3)] });
-    const found = objects.get(url.pathname);
-    if (!found) return say(404, { kind: "Status", message: "not found", code: 404 });
-    if (request.method === "PATCH") {
-      patches.push({ url: request.url ?? "", type: String(request.headers["content-type"]), body: JSON.parse(text) });
-      if (conflict) return say(409, { kind: "Status", message: "the object has been modified", code: 409 });
-    }
-    return say(200, found);
-  });
-  await new Promise<void>((go) => server.listen(0, "127.0.0.1", go));
-  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  writeFileSync(
-    join(dir, "kubeconfig"),
-    JSON.stringify({
-      ...{
-        apiVersion: "v1",
-        kind: "Config",
-        "current-context": "t",
-        contexts: [{ name: "t", context: { cluster: "t", user: "u" } }],
-      },
-      ...{
-        clusters: [{ name: "t", cluster: { server: at, "insecure-skip-tls-verify": true } }],
-        users: [{ name: "u", user: { token: "x" } }],
-      },
-    }),
-  );
+  server = await startFakeServer();
 });
-afterEach(() => {
-  server.closeAllConnections();
-  server.close();
-  rmSync(dir, { recursive: true });
-});
+afterEach(() => server.stop());
 const use = (more: object = {}) =>
   recoveryTarget.parse({
     name: "shop",
-    use: { kind: "kubernetes", kubeconfig: join(dir, "kubeconfig"), workload: "deployment/shop", start: 500, ...more },
+    use: { kind: "kubernetes", kubeconfig: server.kubeconfig, workload: "deployment/shop", start: 500, ...more },
   }).use as UseOf<"kubernetes">;
 const adapter = (kind: string, more: object = {}) => kubernetes({ targets: { shop: use(more) } })[kind]!;
 
@@ -163,6 +55,7 @@ describe("a patch", () => {
       const own = adapter(kind, more);
       const state = await own.probe("shop");
       expect(await own.dryRun("shop", state, { onsetMs: null })).toMatchObject({ ok: true });
+      const { patches } = server;
       expect(patches).toHaveLength(1);
       expect(patches[0]!.url).toContain("dryRun=All");
       const context = testContext();
@@ -186,9 +79,9 @@ describe("a patch", () => {
   it("that the server refuses for another version is a refusal, and is not sent again", async () => {
     const own = adapter("restart");
     const state = await own.probe("shop");
-    conflict = true;
+    server.refusePatches();
     await expect(own.execute("shop", state, testContext())).rejects.toThrow("ACTION_REFUSED");
-    expect(patches).toHaveLength(1);
+    expect(server.patches).toHaveLength(1);
   });
   it("is not made where there is nothing to patch", async () => {
     const gone = adapter("restart", { workload: "deployment/none" });
@@ -199,16 +92,15 @@ describe("a patch", () => {
         onsetMs: null,
       }),
     ).toMatchObject({ ok: false });
-    expect(patches).toEqual([]);
+    expect(server.patches).toEqual([]);
   });
   it("after a crash is told by the object itself", async () => {
     const own = adapter("restart");
     const before = await own.probe("shop");
     const context = testContext();
     expect(await own.tidy!("shop", before, context)).toMatchObject({ done: false });
-    (objects.get("/apis/apps/v1/namespaces/default/deployments/shop")!.metadata.annotations as Record<string, string>)[
-      "faultwright.dev/act"
-    ] = context.token;
+    const { annotations } = server.objects.get(DEPLOYMENT)!.metadata;
+    (annotations as Record<string, string>)["faultwright.dev/act"] = context.token;
     expect(await own.tidy!("shop", before, context)).toMatchObject({ done: true });
   });
 });
