@@ -97,11 +97,31 @@ describe("what is worth telling of an incident", () => {
       n.onAction(action("proposed", ["why"]), false),
       n.onAction(action("executed", ["done"]), true),
       n.onAction(action("unverified", ["not resolved"]), true),
-      n.onAction(action("unverified", ["not resolved", "stopped: two repairs did not help; page a human"]), true),
+      n.onAction(
+        {
+          ...action("unverified", ["not resolved", "stopped: two repairs did not help; page a human"]),
+          needsHuman: "two repairs did not help",
+        },
+        true,
+      ),
     ].flat();
     expect(told.map((t) => t.kind)).toEqual(["approval", "repair-failed", "repair-failed"]);
     expect(told[0]!.detail).toContain("recover approve P");
     expect(told[2]!.detail).toContain("page a human");
+  });
+
+  it("that people are needed, once, also where the last plan was never carried out", () => {
+    const n = notifier();
+    n.onIncident(incident(1));
+    const needsHuman = "the ladder has no further rung";
+    const stopped = ["dry run failed: no earlier release", `stopped: ${needsHuman}; page a human`];
+    const told = [
+      n.onAction(action("rejected", ["dry run failed: no earlier release"]), true),
+      n.onAction({ ...action("rejected", stopped), needsHuman }, true),
+      n.onAction({ ...action("rejected", [...stopped, "refused: approval by ana"]), needsHuman }, true),
+    ].flat();
+    expect(told.map((t) => t.kind)).toEqual(["repair-failed"]);
+    expect(told[0]!.detail).toContain("page a human");
   });
 
   it("is one bounded line, whatever names and texts from outside hold", () => {

@@ -127,7 +127,7 @@ export function notifier(): Notifier {
       dirty.add(id);
       return out;
     },
-    onAction({ plan, state, history }, asks) {
+    onAction({ plan, state, history, needsHuman }, asks) {
       const t = told.get(plan.incidentId);
       const latest = history.at(-1);
       if (!t || t.state === "resolved" || !latest) return [];
@@ -147,7 +147,9 @@ export function notifier(): Notifier {
             `${plan.action} of ${plan.target} (risk ${plan.risk}) waits for approval: faultwright recover approve ${plan.id}`,
           ),
         ];
-      if ((state === "failed" || state === "unverified") && once(latest.detail))
+      // The last plan of all may be one that was never carried out: its dry run said no.
+      const failed = (state === "failed" || state === "unverified") && needsHuman === undefined;
+      if (failed ? once(latest.detail) : needsHuman !== undefined && once("human"))
         return [tell(t, "repair-failed", latest.timeMs, `${plan.action} of ${plan.target} ${state}: ${latest.detail}`)];
       return [];
     },
