@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { skipWithoutBroker } from "../../broker/broker.ts";
+import { consumerFailover } from "./consumer-failover.ts";
 import { exactlyOnce } from "./exactly-once.ts";
 import { pipelineChaos } from "./pipeline.ts";
 
@@ -26,4 +27,19 @@ describe.skipIf(skipWithoutBroker())("kills, pauses, rebalances and a dead broke
     expect(result.outputs.anomalies?.undisturbed).toBeGreaterThan(0);
     expect(result.outputs["dead-letters"]?.undisturbed).toBeGreaterThan(0);
   }, 300_000);
+
+  it("of a worker with -9 or SIGSTOP: the other commits its partitions after the session, and nothing is lost or doubled", async () => {
+    const result = await consumerFailover({ kills: 1, pauses: 1, sessionMs: 6000 });
+    expect(result).toMatchObject({ lost: 0, doubled: 0 });
+    expect(result.acknowledged).toBeGreaterThan(500);
+    expect(result.failovers.map((f) => [f.kind, f.tasks.length])).toEqual([
+      ["kill", 2],
+      ["pause", 2],
+    ]);
+    // Nobody can know earlier that a silent member is gone, and a dead one was heard of at most a heartbeat ago.
+    for (const { assignedMs, allMs } of result.failovers) {
+      expect(assignedMs).toBeGreaterThan(4000);
+      expect(allMs).toBeGreaterThanOrEqual(assignedMs);
+    }
+  }, 240_000);
 });
