@@ -161,6 +161,13 @@ const MUTATIONS: readonly Mutation[] = [
     tests: race,
   },
   {
+    rule: "after a crash the adapter says what happened",
+    file: `${recover}/executor.ts`,
+    text: "const done = told ?? newer;",
+    by: "const done = newer;",
+    tests: executor,
+  },
+  {
     rule: "what another took over is left alone",
     file: `${recover}/action-context.ts`,
     text: "if (!intentIsOpen(await trail(), token, holder))",

@@ -17,6 +17,8 @@ export interface Act {
   readonly target: string;
   readonly kind: string;
   readonly onsetMs?: number | null;
+  /** Through which targets without a `use` of their own are reached. */
+  readonly supervisor?: { readonly url: string; readonly token: string };
   /** File of the audit. */
   readonly trail: string;
   readonly createdMs: number;
@@ -71,7 +73,7 @@ export async function afterwards(act: Act) {
   return { controls, trail: store.read(), result: controls.find((c) => c.kind === "result") as Result | undefined };
 }
 
-function prepare({ use, target, kind, onsetMs = null, trail, createdMs, dieAt }: Act) {
+function prepare({ use, target, kind, onsetMs = null, supervisor, trail, createdMs, dieAt }: Act) {
   const description = describeFor(kind, target, use)!;
   const parts = { incidentId: "INC-1", action: kind, target, reason: "test", onsetMs, ...description };
   const plan = makePlan({ ...parts, createdMs, expiresMs: createdMs + 3_600_000 });
@@ -81,7 +83,7 @@ function prepare({ use, target, kind, onsetMs = null, trail, createdMs, dieAt }:
     if (name === dieAt) process.kill(process.pid, "SIGKILL");
   });
   const run = executor({
-    adapterFor: adaptersFor([{ name: target, use }]),
+    adapterFor: adaptersFor([{ name: target, use }], supervisor),
     store,
     appendControl: (c) => void controls.push(c),
     clock: systemClock,

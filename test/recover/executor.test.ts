@@ -241,6 +241,21 @@ describe("after a crash", () => {
     expect(s.calls.execute).toBe(0);
     expect(s.controls.filter((c) => c.kind === "result")).toHaveLength(1);
   });
+  it.each([
+    [true, T - 5, "found done after restart"],
+    [false, T + 5, "unknown, not repeated"],
+  ])(
+    "an adapter that says %s to whether it happened is believed, whenever the target started",
+    async (ok, startedAtMs, detail) => {
+      const s = await ready();
+      Object.assign(s.adapter, { happened: () => ok });
+      await s.store.audit({ planId: s.action.plan.id, ...intent });
+      s.world.now = { ...ill, startedAtMs };
+      await s.make().recoverUnfinished(s.store.trail.slice(), [s.action]);
+      expect(s.controls.at(-1)).toMatchObject({ kind: "result", ok, detail });
+      expect(s.calls.execute).toBe(0);
+    },
+  );
   it("tells a result again that was audited and not told", async () => {
     const s = await ready();
     await s.store.audit({ planId: s.action.plan.id, ...intent });

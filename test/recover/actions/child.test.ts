@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { recoveryTarget, type UseOf } from "../../../pipelines/core/recover-config.ts";
 import { child, childManager } from "../../../pipelines/recover/actions/child.ts";
-import { type Act, afterwards, carryOut, dieAt } from "../crash.ts";
+import { type Act, carryOut } from "../crash.ts";
 import { testContext } from "../fixtures.ts";
 
 const never = new AbortController().signal;
@@ -91,24 +91,6 @@ describe("a real child process", () => {
     expect(await stop.undo("shop", before, testContext())).toMatchObject({ ok: true });
     expect(await restart.verify("shop")).toMatchObject({ ok: true });
   });
-
-  it.each(["intent", "stop", "start", "before-result", "result"])(
-    "kill -9 of the actor at %s: one process runs, and no second act",
-    async (step) => {
-      const { restart, manager } = await setup();
-      const before = await restart.probe("shop");
-      const plan = act("restart");
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      const { result, trail } = await afterwards(plan);
-      const acted = step === "start" || step.endsWith("result");
-      expect(result).toMatchObject({ ok: acted });
-      expect(trail.filter((e) => e.event === "intent")).toHaveLength(1);
-      const after = await restart.probe("shop");
-      expect(after.healthy).toBe(true);
-      expect(after.fingerprint === before.fingerprint).toBe(!acted);
-      await expect(manager.start("shop", never)).rejects.toThrow("runs already");
-    },
-  );
 
   it.each(["other", "shop; reboot", "$(reboot)", "../shop", "__proto__", ""])("never touches %j", async (name) => {
     const { restart } = await setup();

@@ -9,7 +9,7 @@ import { command } from "../../../pipelines/recover/actions/command.ts";
 import { runCommand } from "../../../pipelines/recover/actions/common/run-command.ts";
 import { systemd } from "../../../pipelines/recover/actions/systemd.ts";
 import { webhook } from "../../../pipelines/recover/actions/webhook.ts";
-import { type Act, afterwards, carryOut, dieAt } from "../crash.ts";
+import { type Act, carryOut } from "../crash.ts";
 import { testContext } from "../fixtures.ts";
 
 const HOSTILE = "; touch pwned #$(touch pwned)`touch pwned`|touch pwned\n&& touch pwned --flag '\"";
@@ -47,18 +47,6 @@ describe("a command", () => {
     await repair.undo("t", await repair.probe("t"), testContext({ onsetMs: 5 }));
     expect(readFileSync(at("undone"), "utf8")).toBe("5\n");
   });
-  it.each(["intent", "run", "before-result", "result"])(
-    "kill -9 at %s: never repeated, for nothing tells whether it ran",
-    async (step) => {
-      const plan = act(target(), "repair");
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      const { result } = await afterwards(plan);
-      expect(result).toBeDefined();
-      const times = existsSync(at("ran")) ? readFileSync(at("ran"), "utf8").length / 4 : 0;
-      expect(times).toBe(step.endsWith("result") ? 1 : 0);
-      expect(result?.ok).toBe(step === "result");
-    },
-  );
   it("passes every argument as it is, and no secret of ours", async () => {
     process.env.FAULTWRIGHT_SECRET_FOR_TEST = "s3cret";
     const { stdout } = await runCommand([
@@ -158,12 +146,6 @@ describe("a webhook", () => {
     const drain = webhook({ targets: { t: target("/away") } }).drain!;
     await expect(drain.execute("t", await drain.probe("t"), testContext())).rejects.toThrow("ACTION_FAILED");
     expect(got).toHaveLength(1);
-  });
-  it("is not sent again after kill -9 once its step is in the audit", async () => {
-    const plan = act(target(), "drain");
-    expect(await dieAt({ ...plan, dieAt: "post" })).toBe("SIGKILL");
-    expect((await afterwards(plan)).result).toMatchObject({ ok: false, detail: "unknown, not repeated" });
-    expect(got).toHaveLength(0);
   });
 });
 

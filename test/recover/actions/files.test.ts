@@ -17,7 +17,7 @@ import { recoveryTarget, type UseOf } from "../../../pipelines/core/recover-conf
 import { hashTree, writeManifest } from "../../../pipelines/recover/actions/common/manifest.ts";
 import { files, takeSnapshot } from "../../../pipelines/recover/actions/files.ts";
 import { release } from "../../../pipelines/recover/actions/release.ts";
-import { type Act, afterwards, carryOut, dieAt } from "../crash.ts";
+import { type Act, carryOut } from "../crash.ts";
 import { testContext } from "../fixtures.ts";
 
 let dir: string;
@@ -92,19 +92,6 @@ describe("files", () => {
     mkdirSync(at("current"));
     await expect(adapter().probe("t")).rejects.toThrow("not a symbolic link");
   });
-
-  it.each(["intent", "prepare", "switch", "before-result", "result"])(
-    "kill -9 at %s: all of the old or all of the new, nothing left over",
-    async (step) => {
-      const plan = act(use, "restore-files");
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      const { result } = await afterwards(plan);
-      const done = step.endsWith("result");
-      expect(result).toMatchObject({ ok: done });
-      expect(readFileSync(at("current/sub/b"), "utf8")).toBe(done ? "newer" : "corrupt");
-      expect(readdirSync(dir).filter((n) => n.startsWith("current-restore-"))).toHaveLength(done ? 1 : 0);
-    },
-  );
 
   it("hash to the same wherever they lie, and differently with one bit changed", async () => {
     const one = await hashTree(at("live"));
@@ -188,19 +175,4 @@ describe("a release", () => {
     expect(await rollback!.undo("t", before, testContext())).toMatchObject({ ok: true });
     expect(realpathSync(at("current"))).toBe(at("releases/v3"));
   });
-
-  it.each(["prepare", "switch", "before-result", "result"])(
-    "kill -9 at %s: the old or the new, and the reload is made up for",
-    async (step) => {
-      await writeManifest(at("releases/v2"), 2);
-      const use = target({ reload: ["touch", at("reloaded")] });
-      const plan = act(use, "rollback");
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      const { result } = await afterwards(plan);
-      const done = step.endsWith("result");
-      expect(result).toMatchObject({ ok: done });
-      expect(realpathSync(at("current"))).toBe(at("releases", done ? "v2" : "v3"));
-      expect(existsSync(at("reloaded"))).toBe(done);
-    },
-  );
 });

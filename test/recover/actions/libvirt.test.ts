@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { libvirt, libvirtCheckpoints, takeLibvirtCheckpoint } from "../../../pipelines/recover/actions/libvirt.ts";
-import { type Act, afterwards, carryOut, dieAt } from "../crash.ts";
+import { type Act, carryOut } from "../crash.ts";
 import { hasLibvirt, startLibvirt } from "../libvirt.ts";
 import { describeReal } from "../real.ts";
 
@@ -62,20 +62,6 @@ describeReal("a real libvirt domain", hasLibvirt, () => {
     await until(async () => (await probe()).release === "paused");
     expect((await carryOut(act("vm-resume"))).result).toMatchObject({ ok: true });
   });
-  it.each(["intent", "reset", "before-result", "result"])(
-    "kill -9 at %s of a reset: it runs, and nothing is done twice",
-    async (step) => {
-      await healthy();
-      await vm.send("p");
-      await until(async () => (await probe()).release === "guest-panicked");
-      const plan = act("vm-reset");
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      await afterwards(plan);
-      if (!(await probe()).healthy) await carryOut(act("vm-reset"));
-      await healthy();
-      expect(await probe()).toMatchObject({ healthy: true });
-    },
-  );
   it("refuses what is not its own, and names no domain that could be an option", async () => {
     await expect(adapter("vm-reset").probe("other")).rejects.toThrow("ACTION_REFUSED");
     const strange = libvirt({ targets: { vm: { ...vm.target, domain: "--all; reboot" } } })["vm-reset"]!;

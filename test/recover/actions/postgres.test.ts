@@ -5,7 +5,7 @@ import { measureLoss } from "../../../pipelines/recover/actions/postgres/acknowl
 import { takeBaseBackup } from "../../../pipelines/recover/actions/postgres/base-backup.ts";
 import { postmasterOf } from "../../../pipelines/recover/actions/postgres/server.ts";
 import { postgres } from "../../../pipelines/recover/actions/postgres.ts";
-import { type Act, afterwards, carryOut, dieAt } from "../crash.ts";
+import { type Act, carryOut } from "../crash.ts";
 import { testContext } from "../fixtures.ts";
 import { bin, startPostgres } from "../postgres-server.ts";
 import { describeReal } from "../real.ts";
@@ -102,24 +102,6 @@ describeReal("a real PostgreSQL server", bin !== undefined, () => {
     const seen = await pitr.dryRun("db", await pitr.probe("db"), { onsetMs: onset() });
     expect(seen).toMatchObject({ ok: false, detail: expect.stringContaining(text) });
   });
-
-  it.each(["archive", "restore", "stop", "switch", "start"])(
-    "kill -9 before the effect of step %s: never twice, never forgotten, and a server runs",
-    async (step) => {
-      const onsetMs = await badDelete();
-      const plan = act(PITR, onsetMs, `kill-${step}`);
-      expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-      const { result, trail } = await afterwards(plan);
-      const done = step === "start";
-      expect(result).toMatchObject({ ok: done });
-      expect(trail.filter((e) => e.event === "intent")).toHaveLength(1);
-      expect(trail.filter((e) => e.event === "result")).toHaveLength(1);
-      // Before the switch the old rows are there, after it those of before the fault.
-      const rows = Number(await pg.server.sql(`select count(*) from orders where id >= ${next - 120}`));
-      expect(rows).toBe(done ? 100 : 70);
-      await pg.server.sql("select pg_switch_wal()");
-    },
-  );
 
   it("disk lost: what is lost is what the log says was acknowledged and never archived", async () => {
     begin();

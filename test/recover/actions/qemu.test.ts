@@ -78,15 +78,6 @@ describeReal("a real virtual machine", hasQemu, () => {
     expect((await afterwards(plan)).result).toMatchObject({ ok: true });
     expect(await probe()).toMatchObject({ healthy: true });
   });
-  it.each(["snapshot", "revert"])("kill -9 at %s: not repeated, and the machine answers", async (step) => {
-    const plan = act("vm-revert", Date.now());
-    await vm.send("h");
-    await until(async () => !(await probe()).healthy);
-    expect(await dieAt({ ...plan, dieAt: step })).toBe("SIGKILL");
-    expect((await afterwards(plan)).result).toMatchObject({ ok: false, detail: "unknown, not repeated" });
-    expect((await probe()).release).toBe("running");
-    expect((await carryOut(act("vm-revert", Date.now()))).result).toMatchObject({ ok: true });
-  });
   it("refuses to revert without a checkpoint of before, and says what QEMU says", async () => {
     expect(await adapter("vm-revert").dryRun("vm", await probe(), { onsetMs: 1 })).toMatchObject({ ok: false });
     await expect(withQmp(vm.target.socket, (qmp) => qmp.execute("nonsense; reboot"))).rejects.toThrow("not been found");
