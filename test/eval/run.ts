@@ -19,6 +19,10 @@ const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
     file: "repairs.ts",
     what: "the demo's faults and their fitting repairs, resumable, with times and intervals",
   },
+  "wrong-repairs": {
+    file: "wrong-repairs.ts",
+    what: "the demo with repairs that do not help: two tries, then one page and nothing more, resumable",
+  },
   faults: { file: "faults.ts", what: "the demo for every fault, several seeds each" },
 };
 
