@@ -11,6 +11,10 @@ describeReal("a real guest under a pipeline that looks at it", hasQemu, () => {
       { fault: "hang", action: "vm-revert", suspect: "vm:guest", attempts: 1 },
     ]);
     const [panic, hang] = done;
+    for (const { counted } of done) {
+      expect(counted.verified).toBe(1);
+      expect(counted.sent).toBeGreaterThan(0);
+    }
     // A reset begins from nothing; a revert loses what came after the checkpoint.
     expect(panic!.lostTicks).toBeGreaterThan(hang!.lostTicks);
     expect(hang!.lostTicks).toBeGreaterThan(0);

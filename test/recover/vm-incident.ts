@@ -31,6 +31,8 @@ export interface VmRepair {
   readonly lostTicks: number;
   /** Plans that were carried out. */
   readonly attempts: number;
+  /** By `/metrics`: verified plans of the action so far, notifications sent so far. */
+  readonly counted: { readonly verified: number; readonly sent: number };
 }
 
 const WARM_MS = 40_000;
@@ -46,6 +48,7 @@ const configOf = (dir: string, use: object) =>
       sources: [{ kind: "targets", every: "250ms" }],
       windows: { window: "500ms", lateness: "500ms" },
       incidents: { quiet: "3s", reopen: "1ms" },
+      notify: { receivers: [{ kind: "file", path: join(dir, "told.jsonl") }] },
       recover: {
         dryRun: false,
         targets: [{ name: "guest", use }],
@@ -83,6 +86,10 @@ export async function repairFaults(faults: readonly VmFault[]): Promise<VmRepair
       const page = (await (await fetch(new URL(path, run?.url))).json()) as T[];
       return page;
     };
+    const sample = async (line: string) => {
+      const text = await (await fetch(new URL("/metrics", run?.url))).text();
+      return Number(new RegExp(`^faultwright_${line} (\\S+)$`, "m").exec(text)?.[1] ?? 0);
+    };
     const sinceMs = Date.now();
     // Warm first: what is usual has to be seen for a while.
     await until("warm", () => (Date.now() - sinceMs > WARM_MS ? true : undefined));
@@ -117,6 +124,10 @@ export async function repairFaults(faults: readonly VmFault[]): Promise<VmRepair
         headline: resolved?.diagnosis?.headline ?? "",
         lostTicks: last - first + 1,
         attempts: (await of()).filter((a) => a.attempts > 0).length,
+        counted: {
+          verified: await sample(`acts_total\\{action="${verified.plan.action}",state="verified"\\}`),
+          sent: await sample('deliveries_total\\{receiver="file",state="sent"\\}'),
+        },
       });
       process.stderr.write(`${JSON.stringify({ ...out.at(-1), acted: acted.plan.id })}\n`);
     }
