@@ -252,8 +252,7 @@ export function executor(options: ExecutorOptions): ActionExecutor {
     const now = await looking.execute(async () => adapter?.probe(action.plan.target)).catch(() => undefined);
     const newer = now?.startedAtMs != null && now.startedAtMs > intent.timeMs;
     // The adapter knows best what tells: a stopped process and a promoted standby have not started anew.
-    const told = now && before && adapter?.happened?.(before, now, intent.timeMs);
-    const done = told ?? newer;
+    const done = (now && before && adapter?.happened?.(before, now, intent.timeMs)) ?? newer;
     if (action.state === "approved" || action.state === "expired")
       await begun(action, "begun before a restart of ours");
     let outcome: ActionOutcome = { ok: done, detail: done ? "found done after restart" : "unknown, not repeated" };

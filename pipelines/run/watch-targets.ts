@@ -5,7 +5,7 @@ import type { Config } from "../core/config.ts";
 import type { TargetUse } from "../core/recover-config.ts";
 import { redactor } from "../core/redact/redactor.ts";
 import type { Attributes } from "../core/tables.ts";
-import { targetSource } from "../ingest/sources/targets.ts";
+import { type Look, targetSource } from "../ingest/sources/targets.ts";
 import { probesFor } from "../recover/actions/index.ts";
 import { componentLog } from "./observe/log.ts";
 
@@ -27,21 +27,21 @@ export function watchTargets(options: {
   if (source === undefined) return undefined;
   const log = componentLog(options.log, "targets");
   const { targets, supervisor } = config.recover;
-  const probe = probesFor(
+  const probes = probesFor(
     targets,
     supervisor && { url: supervisor.url, token: process.env[supervisor.tokenEnv] ?? "" },
   );
+  const blind = targets.filter((t) => !probes.has(t.name)).map((t) => t.name);
+  if (blind.length > 0) log.warn({ targets: blind }, "nothing tells how they are: they have no action");
   const redact = redactor(config.redact);
   return targetSource({
-    targets: targets.map(({ name, entity, use }) => ({ name, resource: resourceOf(entity ?? name, use) })),
+    targets: targets
+      .filter((t) => probes.has(t.name))
+      .map(({ name, entity, use }) => ({ name, resource: resourceOf(entity ?? name, use) })),
     everyMs: source.every,
     clock,
     ...{ ours, busy },
-    look: async (name) => {
-      const state = await probe(name);
-      if (state === undefined) throw new Error("nothing tells how it is");
-      return state;
-    },
+    look: (name) => (probes.get(name) as () => Promise<Look>)(),
     // What a target says of itself is text from outside.
     append: ({ format, value }) =>
       append({ format, value: format === "otlp-logs-json" ? redact.payload(format, value) : value }),

@@ -163,8 +163,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     rule: "after a crash the adapter says what happened",
     file: `${recover}/executor.ts`,
-    text: "const done = told ?? newer;",
-    by: "const done = newer;",
+    text: "(now && before && adapter?.happened?.(before, now, intent.timeMs)) ?? newer;",
+    by: "newer;",
     tests: executor,
   },
   {

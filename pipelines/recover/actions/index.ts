@@ -83,11 +83,15 @@ export function adaptersFor(targets: readonly ActionTarget[], supervisor?: Super
   };
 }
 
-/** Looks at a target and changes nothing; all actions of a family see the same of it. Undefined for one without actions. */
+/** By target, a look at it that changes nothing: all actions of a family see the same. Targets without any action have none. */
 export function probesFor(
   targets: readonly ActionTarget[],
   supervisor?: Supervisor,
-): (target: string) => Promise<TargetState> | undefined {
-  const byTarget = familiesOf(targets, supervisor);
-  return (target) => Object.values(byTarget.get(target) ?? {})[0]?.probe(target);
+): ReadonlyMap<string, () => Promise<TargetState>> {
+  const out = new Map<string, () => Promise<TargetState>>();
+  for (const [target, family] of familiesOf(targets, supervisor)) {
+    const [any] = Object.values(family);
+    if (any !== undefined) out.set(target, () => any.probe(target));
+  }
+  return out;
 }

@@ -61,7 +61,7 @@ const PARTITIONS = 4;
 const PREFIX = "failover";
 const INPUT = "input";
 const PACE_MS = 50;
-const STUCK_MS = 120_000;
+const STUCK_MS = 300_000;
 
 interface Worker {
   readonly id: string;
