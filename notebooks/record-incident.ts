@@ -101,6 +101,7 @@ function memoryStore(outputs: OutputRecord[]): Store {
     latest: unused,
     audit: async () => {},
     auditTrail: unused,
+    forget: async () => ({ rows: 0, incidents: [], more: false }),
     close: async () => {},
   };
 }

@@ -245,6 +245,13 @@ const shape = z.strictObject({
     .boolean()
     .optional()
     .describe("The pipeline's own metrics in its own input; by default where there is a live source."),
+  store: z
+    .strictObject({
+      retention: duration
+        .default(365 * 86_400_000)
+        .describe("Resolved incidents and what belongs to them go this long after they were last written."),
+    })
+    .prefault({}),
   commit: duration.default(1000).describe("Longest time between two commits."),
 });
 

@@ -34,6 +34,20 @@ export interface LatestOptions {
   readonly incidentId?: string;
 }
 
+export interface KeepOptions {
+  readonly nowMs: number;
+  /** What was last written longer ago goes; some topics sooner. */
+  readonly keepMs: number;
+}
+
+export interface Forgotten {
+  readonly rows: number;
+  /** Ids of the incidents among them. */
+  readonly incidents: readonly string[];
+  /** There may be more: ask again. */
+  readonly more: boolean;
+}
+
 /** The operational store: atomic commits, the topics' records, and the latest record of each key. */
 export interface Store {
   commit(commit: Commit): Promise<void>;
@@ -52,5 +66,7 @@ export interface Store {
   auditTrail(options?: {
     planIds?: readonly string[];
   }): Promise<{ seq: number; planId: string; timeMs: number; event: string; detail: string; hash: string }[]>;
+  /** Removes what is too old, a bounded share of it at a time; open incidents, what belongs to them, and the audit stay. */
+  forget(options: KeepOptions): Promise<Forgotten>;
   close(): Promise<void>;
 }

@@ -9,5 +9,6 @@ export const forgetfulStore: Store = {
   latest: async () => [],
   audit: async () => {},
   auditTrail: async () => [],
+  forget: async () => ({ rows: 0, incidents: [], more: false }),
   close: async () => {},
 };

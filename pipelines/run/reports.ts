@@ -18,6 +18,8 @@ export interface Reports {
   render(incident: Incident): ReturnType<typeof renderReport>;
   /** Says what was committed and writes the report of each incident in it; a failure is logged: the next one writes again. */
   onCommitted(outputs: readonly OutputRecord[]): Promise<void>;
+  /** Files of incidents that are no longer kept. */
+  remove(incidentIds: readonly string[]): Promise<void>;
 }
 
 export async function incidentReports(options: {
@@ -69,6 +71,7 @@ export async function incidentReports(options: {
   };
   return {
     render: async (incident) => renderReport({ ...(await inputOf(incident)), ...(await trailOf(incident)) }),
+    remove: (incidentIds) => files.remove(incidentIds),
     async onCommitted(outputs) {
       for (const o of outputs) {
         if (o.topic === "incidents") {

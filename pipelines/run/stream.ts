@@ -12,6 +12,7 @@ import { openStore } from "../runtime/store/pglite.ts";
 import { actingOn } from "./acting.ts";
 import { assemble } from "./assemble.ts";
 import { CHECKPOINT_CHECK_MS, everyWhile } from "./every.ts";
+import { forgetting } from "./forgetting.ts";
 import { fileOptions, resolveFormats } from "./formats.ts";
 import type { Stream, StreamOptions } from "./job.ts";
 import { kafkaSources } from "./kafka-sources.ts";
@@ -210,6 +211,7 @@ async function start(
   log.info("reading");
   await acting?.recoverUnfinished();
   await told?.recover();
+  if (!replay) closers.unshift(forgetting({ config, store, reports, clock, log: options.log }));
   if (acting) closers.unshift(everyWhile(CHECKPOINT_CHECK_MS, acting.checkpoints));
 
   let stopping = false;

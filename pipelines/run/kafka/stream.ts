@@ -8,6 +8,7 @@ import { openStore } from "../../runtime/store/pglite.ts";
 import { persistent } from "../../tolerance/persistent.ts";
 import { actingOn } from "../acting.ts";
 import { CHECKPOINT_CHECK_MS, everyWhile } from "../every.ts";
+import { forgetting } from "../forgetting.ts";
 import type { Stream, StreamOptions } from "../job.ts";
 import { fallbacks } from "../models/follow.ts";
 import { notifying } from "../notifying.ts";
@@ -78,6 +79,7 @@ export async function kafkaStream({
       await transport.produce(names.messages, records);
     };
     const reports = await incidentReports({ store, clock, log, dataDir: config.dataDir });
+    closers.unshift(forgetting({ config, store, reports, clock, log }));
     const act = worker.groups.get("act");
     const shared = await sharedAudit({
       transport,

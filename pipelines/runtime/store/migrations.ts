@@ -41,6 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX latest_incident ON latest ((value::json -> 'plan' ->> 'incidentId'), seq) WHERE topic = 'actions'",
     ],
   },
+  { id: 4, statements: ["CREATE TABLE marks (time_ms bigint PRIMARY KEY, seq bigint NOT NULL)"] },
 ];
 
 /**

@@ -75,7 +75,8 @@ async function prepare(pg: PGlite, where: string, onClose: () => Promise<void>):
     await pg.close().catch(() => undefined);
     throw error instanceof PipelineError ? error : openFailed(error, where);
   }
-  return sqlStore(database, { where, beforeCommit: upkeep(pg), onClose });
+  const afterForget = async () => void (await pg.exec("VACUUM records, latest"));
+  return sqlStore(database, { where, beforeCommit: upkeep(pg), afterForget, onClose });
 }
 
 /**

@@ -5,6 +5,7 @@ import { call } from "../../tolerance/policies.ts";
 import type { AuditEntry } from "./audit.ts";
 import { AUDIT_ROOT, auditHash } from "./audit.ts";
 import type { Sql, SqlDatabase } from "./migrations.ts";
+import { forget } from "./retention.ts";
 
 /** PostgreSQL takes 65,535 parameters a statement; far fewer keep parsing and memory small. */
 const MAX_ROWS = 500;
@@ -22,6 +23,8 @@ export interface SqlStoreOptions {
   readonly where: string;
   /** Runs before a commit with the bytes of state about to be written: the place for upkeep that a server would do itself. */
   readonly beforeCommit?: (bytes: number) => Promise<void>;
+  /** Runs after rows were removed: frees their space where the server does not by itself. */
+  readonly afterForget?: () => Promise<void>;
   /** Runs after the database is closed. */
   readonly onClose?: () => Promise<void>;
 }
@@ -80,6 +83,12 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions): Store
           [planIds === undefined ? null : JSON.stringify(planIds)],
         );
         return rows.map((row) => ({ ...row, seq: Number(row.seq), timeMs: Number(row.timeMs) }));
+      }),
+    forget: (keep) =>
+      guarded(async () => {
+        const forgotten = await forget(database, keep);
+        if (forgotten.rows > 0) await options.afterForget?.();
+        return forgotten;
       }),
     close: () => {
       closing ??= database.close().then(() => options.onClose?.());
