@@ -17,6 +17,7 @@ export interface NullRun {
   /** Incidents in the judged weeks, and in those before, in which the rates are learned. */
   readonly found: number;
   readonly learning: number;
+  /** In the judged weeks. */
   readonly anomalies: number;
   readonly expected: number;
   readonly ratio: number;
@@ -52,12 +53,12 @@ export function simulate({ name, budget, windowMs, learnWeeks, weeks, source }: 
     const w = window(i);
     if (!w) break;
     correlate.onWindow(w.length);
-    for (const a of detect.process(w)) {
-      if (a.detectedMs === w.endMs) anomalies += 1;
-      correlate.onAnomaly(a);
-    }
     const judged = i * windowMs >= learnWeeks * WEEK_MS;
     if (judged) judgedMs += windowMs;
+    for (const a of detect.process(w)) {
+      if (judged && a.detectedMs === w.endMs) anomalies += 1;
+      correlate.onAnomaly(a);
+    }
     for (const e of correlate.advance(w.endMs))
       if (e.kind === "opened") {
         if (judged) found += 1;
@@ -77,10 +78,16 @@ export function simulate({ name, budget, windowMs, learnWeeks, weeks, source }: 
     anomalies,
     expected,
     ratio: found / expected,
-    interval: [poisson(found, -1) / expected, poisson(found, 1) / expected],
+    interval: intervalOf(found, expected),
     seconds: (user + system) / 1e6,
   };
 }
+
+/** 95 % interval of found over expected. */
+export const intervalOf = (found: number, expected: number): readonly [number, number] => [
+  poisson(found, -1) / expected,
+  poisson(found, 1) / expected,
+];
 
 /** Bounds of a Poisson mean at 95 %, by Byar's approximation. */
 function poisson(n: number, side: -1 | 1): number {
