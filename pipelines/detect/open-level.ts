@@ -6,6 +6,11 @@ const WEEK_MS = 7 * 86_400_000;
 const FIRST = 3.25;
 const STEP = 0.25;
 const LEVELS = 56;
+/**
+ * Highest level. Evidence ends at 15: were the level there, because of few series that get so far every day, no fault
+ * anywhere could open an anomaly. What chance such series leave to the others is for incidents to weigh.
+ */
+const TOP = 12;
 /** Windows between two looks. */
 const LOOK = 32;
 /** What is remembered, ms. */
@@ -45,11 +50,11 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
       const surely = n + 2 * Math.sqrt(n + 1) + 1 <= enough;
       // Above the start doubt speaks for the level, below it against.
       if (levelOf(b) >= start ? sure : weeks * WEEK_MS >= PATIENCE_MS && surely) {
-        level = levelOf(b);
+        level = Math.min(TOP, levelOf(b));
         return;
       }
     }
-    level = levelOf(LEVELS - 1);
+    level = TOP;
   };
 
   return {

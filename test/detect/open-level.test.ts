@@ -51,6 +51,18 @@ describe("openLevel", () => {
     expect(level.level).toBeGreaterThan(5.5);
   });
 
+  it("stays where faults get to, however often some series get as far without one", () => {
+    const level = openLevel({ start: 9, perWeek: 100 });
+    for (let i = 0; i < 2 * WEEK; i++) {
+      if (i % 30 === 0) {
+        level.rise(0, 14.9);
+        level.open();
+      }
+      level.pass(MINUTE);
+    }
+    expect(level.level).toBe(12);
+  });
+
   it("learns nothing from a fault in its first hours", () => {
     const level = openLevel({ start: 9, perWeek: 100 });
     for (let i = 0; i < 100; i++) {
