@@ -19,10 +19,13 @@ function modelsOf(config: Config): FeaturesOptions["models"] {
   return { use, library, mostEntities: entities, summaryWindows: summary };
 }
 
-/** Anomalies that a task may open a week without a fault: enough for incidents to choose from, and to learn the rate of. */
+/**
+ * Anomalies that a task may open a week without a fault: of series with heavy tails one in fifty lasts as long as an
+ * incident takes, and there have to be enough to choose from, and to learn the rate of.
+ */
 function anomaliesPerWeek({ falseIncidentsPerWeek, runtime }: Config): number {
   const tasks = runtime.kind === "kafka" ? (runtime.partitions ?? 1) : 1;
-  return Math.max(100, 20 * falseIncidentsPerWeek) / tasks;
+  return (100 * Math.max(1, falseIncidentsPerWeek)) / tasks;
 }
 
 /** What detection and correlation are told, from the config. */
