@@ -7,9 +7,11 @@ const WEEK_MS = 7 * 86_400_000;
 const LEAST_MS = 86_400_000;
 /** Shares of the budget for one anomaly alone, for two at once, for three ...: each is a test, and all are made. */
 const SHARES = [0.8, 0.1, 0.05, 0.03, 0.02] as const;
-/** What one false incident more or less than the budget changes, as a power of e; and how far that may go. */
+/** What one false incident more or less than the budget changes at least, as a power of e; and how far that may go. */
 const GAIN = 0.05;
-const MOST_CORRECTION = [-1.5, 3] as const;
+const MOST_CORRECTION = 3;
+/** Incidents, allowed or seen, that the model without a correction is worth. */
+const TRUST = 4;
 /** Time constant of the number of series times windows a week, ms. */
 const RATE_MS = 6 * 3_600_000;
 
@@ -24,8 +26,8 @@ export interface AlertBudgetOptions {
  * without an incident and from incidents that nobody took up (`models/combine/exceedance.ts`): at once the correction for
  * testing all series, whatever their noise. A group of k anomalies of at least that evidence comes by chance
  * rate^k join^(k-1) / (k-1)! times a week (a scan statistic); it opens where that is within the budget. What the model
- * misses, dependence between series above all, shows in the number of incidents, and a slow correction takes it out
- * (adaptive conformal inference). Event time only: a replay decides the same. Memory: 4 kB.
+ * misses, dependence between series above all, shows in the number of incidents, and a correction takes it out: that of
+ * stochastic approximation at first, later of a constant gain (adaptive conformal inference). Event time only: a replay decides the same. Memory: 4 kB.
  * @see Naus 1982, J. Amer. Stat. Assoc. 77 (scan statistics); Gibbs & Candes 2021, NeurIPS
  */
 export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudgetOptions) {
@@ -34,8 +36,13 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
   let nowMs = 0;
   let rowsPerMs = 0;
   let correction = 0;
-  const correct = (by: number) => {
-    correction = Math.min(MOST_CORRECTION[1], Math.max(MOST_CORRECTION[0], correction + by));
+  /** Incidents that it rests on: half of those allowed and half of those seen. */
+  let weighed = 0;
+  /** By so many incidents more than allowed. The first ones move it most. */
+  const correct = (incidents: number) => {
+    const by = incidents * Math.max(GAIN, 1 / (TRUST + weighed));
+    weighed += Math.abs(incidents) / 2;
+    correction = Math.min(MOST_CORRECTION, Math.max(-MOST_CORRECTION, correction + by));
   };
   const perWeek = (level: number) => peaks.rate(level) * rowsPerMs * WEEK_MS;
   /** It has seen a day, and enough of chance. */
@@ -73,17 +80,17 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
       const span = Math.min(RATE_MS, Math.max(dt, nowMs - startMs));
       rowsPerMs += (rows / dt - rowsPerMs) * (1 - Math.exp(-dt / span));
       peaks.pass(rows);
-      if (known()) correct((-GAIN * budget * dt) / WEEK_MS);
+      if (known()) correct((-budget * dt) / WEEK_MS);
     },
     /** An anomaly came to its end, or an incident that nobody took up: `evidence` of its strongest sign. */
     learn: (evidence: number): void => peaks.learn(evidence),
     /** An incident was false, as far as is known. */
     spent(): void {
-      if (known()) correct(GAIN);
+      if (known()) correct(1);
     },
     /** It was none of the false ones after all. */
     refund(): void {
-      if (known()) correct(-GAIN);
+      if (known()) correct(-1);
     },
     /**
      * How often a week chance brings such a group; `evidence`: of its anomalies, falling. Undefined while too little is
@@ -102,15 +109,15 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
       return Number.NaN;
     },
     snapshot(put) {
-      put("state", toChunk({ peaks: peaks.save(), startMs, nowMs, rowsPerMs, correction }));
+      put("state", toChunk({ peaks: peaks.save(), startMs, nowMs, rowsPerMs, correction, weighed }));
     },
     restore(chunks) {
       const bytes = chunks.get("state");
       if (!bytes) return;
-      type Saved = { startMs: number; nowMs: number; rowsPerMs: number; correction: number; peaks: ExceedanceState };
-      const saved = fromChunk<Saved>(bytes);
+      type Saved = Record<"startMs" | "nowMs" | "rowsPerMs" | "correction" | "weighed", number>;
+      const saved = fromChunk<Saved & { peaks: ExceedanceState }>(bytes);
       peaks.load(saved.peaks);
-      ({ startMs, nowMs, rowsPerMs, correction } = saved);
+      ({ startMs, nowMs, rowsPerMs, correction, weighed } = saved);
     },
   } satisfies Stateful & Record<string, unknown>;
 }

@@ -3,6 +3,7 @@ import type { Anomaly, Incident } from "../core/records.ts";
 import type { Stateful } from "../core/stage.ts";
 import { alertBudget } from "./alert-budget.ts";
 import { alarmEvidence, benign, confirmed, distinctByFamily, evident, type OpenRule, opens } from "./evidence.ts";
+import type { Rarity } from "./rarity.ts";
 
 /** Anomalies of one incident that are learned as chance; before the rate of chance is known, more. */
 const MOST_LEARNED = 3;
@@ -12,6 +13,8 @@ export interface ChanceOptions {
   /** Without one the rule alone decides. */
   readonly falseIncidentsPerWeek: number | undefined;
   readonly joinMs: number;
+  readonly windowMs: number;
+  readonly rare: Rarity;
   readonly rule: Omit<OpenRule, "patience">;
   readonly nowMs: () => number;
 }
@@ -31,9 +34,11 @@ const taken = ({ times }: Incident): boolean =>
 const isReal = (i: Incident): boolean =>
   i.muted !== undefined || (i.verdict ? i.verdict.label === "real" : taken(i) || evident(i.anomalies));
 
-export function chance({ falseIncidentsPerWeek, joinMs, rule, nowMs }: ChanceOptions) {
+export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, nowMs }: ChanceOptions) {
   const budget = falseIncidentsPerWeek === undefined ? undefined : alertBudget({ falseIncidentsPerWeek, joinMs });
-  const perWeek = (list: readonly Anomaly[]) => budget?.chancePerWeek(distinctByFamily(list));
+  /** What a series does again and again for nothing says less of it than of others. */
+  const evidenceOf = (a: Anomaly) => Math.max(0, alarmEvidence(a) - rare.orders(a, nowMs()));
+  const perWeek = (list: readonly Anomaly[]) => budget?.chancePerWeek(distinctByFamily(list, evidenceOf));
   const known = (): boolean => perWeek([]) !== undefined;
   /** Chance has so much going on at any time. */
   const explains = (list: readonly Anomaly[]): boolean => {
@@ -52,28 +57,32 @@ export function chance({ falseIncidentsPerWeek, joinMs, rule, nowMs }: ChanceOpt
     },
     /** Those that hold it open: once the rate of chance is known, those that chance does not explain. */
     telling(signs: readonly Anomaly[]): readonly Anomaly[] {
-      const all = distinctByFamily(signs);
+      const all = distinctByFamily(signs, evidenceOf);
       const least = budget && known() ? (all[budget.tellingOf(all) - 1] ?? 0) : 0;
-      return signs.filter((a) => alarmEvidence(a) >= least);
+      return signs.filter((a) => evidenceOf(a) >= least);
     },
     /**
-     * What ended without an incident, or with one that nobody took up, was chance. Of one incident few count: if it was
-     * a fault, it says little of chance.
+     * What ended at `endMs` without an incident, or with one that nobody took up, was chance; `told`: as it was known
+     * before, for more could not have opened anything. Of one incident few count: if it was a fault, it says little of
+     * chance.
      */
-    learn(a: Anomaly, h?: Learned): void {
-      if (!budget || benign(a) || !confirmed(a, nowMs(), rule)) return;
+    learn(told: Anomaly, endMs: number, h?: Learned): void {
+      if (!budget || told.endMs !== null || benign(told) || !confirmed(told, endMs - windowMs, rule)) return;
       if (h) {
-        if (isReal(h.incident) || h.openers.includes(a.id)) return;
+        if (isReal(h.incident) || h.openers.includes(told.id)) return;
         h.learned = (h.learned ?? 0) + 1;
         if (h.learned > (known() ? MOST_LEARNED : MOST_LEARNED_COLD)) return;
       }
-      budget.learn(alarmEvidence(a));
+      budget.learn(evidenceOf(told));
+      if (h && known()) rare.cameToNothing(told, nowMs());
     },
-    /** It is resolved; `evidence`: of its strongest sign as it opened. */
-    over(incident: Incident, evidence: number): void {
+    /** It is resolved: what opened it was chance, unless somebody took it up. */
+    over({ incident, openers }: Learned): void {
       if (!budget || isReal(incident)) return;
       budget.spent();
-      budget.learn(evidence);
+      const signs = incident.anomalies.filter((a) => openers.includes(a.id));
+      if (signs.length > 0) budget.learn(Math.max(...signs.map(evidenceOf)));
+      if (known()) for (const a of signs) rare.cameToNothing(a, nowMs());
     },
     /** Somebody has said what a resolved incident was. */
     judged(before: Incident, after: Incident): void {

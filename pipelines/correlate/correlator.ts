@@ -8,7 +8,7 @@ import { coOccurrence } from "./co-occurrence.ts";
 import { commonMode } from "./common-mode.ts";
 import { control } from "./control.ts";
 import { asDigest, counted } from "./decisions.ts";
-import { alarmEvidence, benign, byStart, byStrength, totalWeight, weightOf } from "./evidence.ts";
+import { benign, byStart, byStrength, totalWeight, weightOf } from "./evidence.ts";
 import { floodGate } from "./flood.ts";
 import { groups } from "./groups.ts";
 import { active, type Held, incidentBook, MOST_OPENERS } from "./incident-book.ts";
@@ -45,7 +45,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
   const { graph, rare, together, quiet, flood } = parts;
   const weigh = (a: Anomaly) => weightOf(a) * rare.of(a, nowMs);
   const rule = { minEvidence, sustainMs, confirmMs, confirmErrorsMs, weigh };
-  const luck = chance({ falseIncidentsPerWeek, joinMs, rule, nowMs: () => nowMs });
+  const luck = chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, nowMs: () => nowMs });
   let rows = 0;
   const pending = new Map<string, Anomaly>();
   const updates = new Map<string, Anomaly[]>();
@@ -140,8 +140,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         const before = changes.filter(
           (c) => c.timeMs >= incident.times.faultStartMs - CHANGE_MS && touches(incident, c),
         );
-        const evidence = Math.max(0, ...now.filter((a) => !benign(a)).map(alarmEvidence));
-        const h: Held = { incident, openers, lastActiveMs: nowMs, evidence };
+        const h: Held = { incident, openers, lastActiveMs: nowMs, fresh: true };
         book.put(h);
         const full = flood.full(nowMs) && !incident.labels.includes(SELF_LABEL);
         const opened = full ? asDigest(incident, flood.limits, nowMs) : { ...incident };
@@ -190,8 +189,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
         h.lastActiveMs = nowMs;
       } else if (nowMs - h.lastActiveMs >= quietMs && !h.byHand) {
         change(id, life.resolve(h.incident, h.lastActiveMs, 2 * windowMs), "resolved");
-        if (h.evidence !== undefined) luck.over(h.incident, h.evidence);
-        delete h.evidence; // once, however often it is reopened
+        if (h.fresh) luck.over(h);
+        delete h.fresh; // once, however often it is reopened
       }
       if (h.lastActiveMs !== before) book.touch(id);
     }
@@ -210,14 +209,15 @@ export function correlator(options: CorrelatorOptions): Correlator {
   return {
     onAnomaly(a) {
       const id = book.ownerOf(a.id);
-      if (a.endMs !== null && id !== undefined) luck.learn(a, book.get(id));
+      const h = id === undefined ? undefined : book.get(id);
+      const told = h ? h.incident.anomalies.find((o) => o.id === a.id) : pending.get(a.id);
+      if (a.endMs !== null && told) luck.learn(told, a.endMs, h);
       if (id !== undefined) {
         const list = updates.get(id);
         if (list) list.push(a);
         else updates.set(id, [a]);
       } else if (quiet.size > 0 && quiet.covering(a, Math.max(nowMs, a.detectedMs), "ignore")) pending.delete(a.id);
       else if (a.endMs === null || pending.has(a.id)) {
-        if (a.endMs !== null) luck.learn(a);
         pending.set(a.id, a);
       }
     },

@@ -79,11 +79,11 @@ export function alarmEvidence(a: Anomaly): number {
 }
 
 /** Strongest first, the stronger alone of those that tell of one family on one entity. */
-export function distinctByFamily(anomalies: readonly Anomaly[]): number[] {
+export function distinctByFamily(anomalies: readonly Anomaly[], evidenceOf: Weigh): number[] {
   const best = new Map<string, number>();
   for (const a of anomalies) {
     const key = `${aboutOf(a).entity}\u0000${a.family}`;
-    best.set(key, Math.max(best.get(key) ?? 0, alarmEvidence(a)));
+    best.set(key, Math.max(best.get(key) ?? 0, evidenceOf(a)));
   }
   return [...best.values()].sort((x, y) => y - x);
 }
@@ -106,15 +106,15 @@ export function evident(signs: readonly Anomaly[]): boolean {
   );
 }
 
-/** Whether an anomaly has stayed long enough to be more than a stall of the machine. */
+/** Whether an anomaly that was there at `atMs` had stayed long enough by then to be more than a stall of the machine. */
 export function confirmed(
   a: Anomaly,
-  nowMs: number,
+  atMs: number,
   { confirmMs, confirmErrorsMs, patience }: Pick<OpenRule, "confirmMs" | "confirmErrorsMs" | "patience">,
 ): boolean {
   const factor = patience?.ids.has(a.id) ? patience.factor : 1;
   const leastMs = (a.family === "errors" ? confirmErrorsMs : confirmMs) * factor;
-  return isGrave(a) || (a.endMs ?? nowMs) - a.detectedMs >= leastMs;
+  return isGrave(a) || atMs - a.detectedMs >= leastMs;
 }
 
 export type Weigh = (a: Anomaly) => number;

@@ -9,8 +9,8 @@ export interface Held {
   /** Those that opened it hold it open, however weak they get. */
   openers: string[];
   lastActiveMs: number;
-  /** Evidence of its strongest sign as it opened. */
-  evidence?: number;
+  /** Opened by evidence, and not yet over once: then the budget learns of it. */
+  fresh?: true;
   /** Touched by a person after it was over: kept until then. */
   keepUntilMs?: number;
   /** Reopened by a person: open until new evidence comes, or a person ends it. */

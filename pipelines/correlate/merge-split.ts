@@ -2,7 +2,7 @@
 import type { Anomaly } from "../core/records.ts";
 import { isSelf } from "../core/self.ts";
 import * as by from "./decisions.ts";
-import { alarmEvidence, benign } from "./evidence.ts";
+import { benign } from "./evidence.ts";
 import { active, type Held, type IncidentBook, MOST_OPENERS } from "./incident-book.ts";
 import { absorb, openIncident } from "./incident-state.ts";
 import { type StrangerOptions, stranger } from "./strangers.ts";
@@ -117,7 +117,7 @@ export function mergeSplit(options: MergeSplitOptions) {
         delete h.strangeMs;
         const signs = active(part).filter((a) => !benign(a));
         part.openers = signs.map((a) => a.id).slice(-MOST_OPENERS);
-        part.evidence = Math.max(0, ...signs.map(alarmEvidence));
+        part.fresh = true;
       }
     },
   };

@@ -9,8 +9,10 @@ const FULL_ORDERS = 2;
 const LEAST = 0.1;
 
 export interface Rarity extends Stateful {
-  /** It ended, and no incident had it. */
+  /** It ended, and no incident had it, or one that nobody took up. */
   cameToNothing(anomaly: Anomaly, timeMs: number): void;
+  /** Decimal orders of evidence that its series' false alarms of the last weeks take off, >= 0; counted twice, as importance. */
+  orders(anomaly: Anomaly, timeMs: number): number;
   /** Share of its weight, in [0.1, 1]. */
   of(anomaly: Anomaly, timeMs: number): number;
 }
@@ -25,6 +27,7 @@ export function rarity(spanMs: number): Rarity {
   const counts = decayedCounts({ halfLifeMs: HALF_LIFE_MS });
   return {
     cameToNothing: (a, timeMs) => counts.add(keyOf(a), timeMs),
+    orders: (a, timeMs) => 2 * Math.log10(1 + counts.at(keyOf(a), timeMs)),
     of(a, timeMs) {
       const n = counts.at(keyOf(a), timeMs);
       if (n < 2) return 1;

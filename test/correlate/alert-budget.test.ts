@@ -76,12 +76,25 @@ describe("alertBudget", () => {
   });
 
   it("learns from too many that it is too lax, and takes it back when they were real", () => {
-    const b = learned(1);
+    const b = learned(10);
     const before = b.chancePerWeek([9]) as number;
     for (let i = 0; i < 20; i++) b.spent();
     expect(b.chancePerWeek([9])).toBeCloseTo(before * Math.E, 6);
     for (let i = 0; i < 20; i++) b.refund();
     expect(b.chancePerWeek([9])).toBeCloseTo(before, 6);
+  });
+
+  it("is moved most by the first incidents", () => {
+    const b = learned(0.01, { weeks: 1 });
+    const times = () => {
+      const before = b.chancePerWeek([9]) as number;
+      b.spent();
+      return (b.chancePerWeek([9]) as number) / before;
+    };
+    expect(times()).toBeGreaterThan(1.25);
+    for (let i = 0; i < 30; i++) b.spent();
+    for (let i = 0; i < 30; i++) b.refund();
+    expect(times()).toBeCloseTo(Math.exp(0.05), 3);
   });
 
   it("is the same after a restart", () => {
@@ -95,6 +108,36 @@ describe("alertBudget", () => {
       b.learn(8);
     }
     expect(two.chancePerWeek([8, 7])).toBe(one.chancePerWeek([8, 7]));
+  });
+});
+
+describe("what chance teaches", () => {
+  /** An anomaly every hour that stays for so many windows, for three days. */
+  const taught = (windows: number, atEnd: number) => {
+    const c = correlator({ system: "s", windowMs: STEP, falseIncidentsPerWeek: 10 });
+    let open: { a: Anomaly; until: number }[] = [];
+    for (let i = 0; i < 3 * DAY; i++) {
+      c.onWindow(ROWS);
+      for (const { a, until } of open)
+        if (until === i) c.onAnomaly({ ...a, evidence: atEnd, endMs: a.detectedMs + windows * STEP });
+      open = open.filter((o) => o.until > i);
+      if (i % 60 === 0) {
+        const a = anomaly(i, 6);
+        c.onAnomaly(a);
+        open.push({ a, until: i + windows });
+      }
+      c.advance((i + 1) * STEP);
+    }
+    return c.budget as NonNullable<typeof c.budget>;
+  };
+
+  it("counts what could have opened an incident: what was still there once it was confirmed", () => {
+    expect(taught(4, 6).peaks).toBe(0);
+    expect(taught(5, 6).peaks).toBe(72);
+  });
+
+  it("counts it by what was known of it while it was there", () => {
+    expect(taught(5, 12).loneLevel).toBe(taught(5, 6).loneLevel);
   });
 });
 
@@ -134,6 +177,17 @@ describe("correlator with an alert budget", () => {
     const found = noisy(1, 7, fault).filter((o) => o.entities.includes("db"));
     expect(found).toHaveLength(1);
     expect(found[0]?.week).toBe(6);
+  });
+
+  it("opens on a series that is seldom odd where one that often is opens nothing", () => {
+    const [restless, fault] = [6 * 60, 6 * WEEK + 100];
+    const more = (i: number) => [
+      ...(i % restless === 0 ? [anomaly(i, 11, "latency", "restless")] : []),
+      ...(i === fault ? [anomaly(i, 11, "latency", "steady")] : []),
+    ];
+    const last = noisy(1, 7, more).filter((o) => o.week === 6);
+    expect(last.filter((o) => o.entities.includes("steady"))).toHaveLength(1);
+    expect(last.filter((o) => o.entities.includes("restless")).length).toBeLessThanOrEqual(1);
   });
 
   it("goes on opening on frequent faults that nobody labels or takes up", () => {
