@@ -1,5 +1,5 @@
 /** Keys whose text is the message, or says what kind of message it is. */
-export const MESSAGE_KEY = /^(?:msg|message|event|evt|log|text|body|lvl|level|severity)$/i;
+export const MESSAGE_KEY = /^(?:msg|message|event|evt|action|log|text|body|lvl|level|severity)$/i;
 /** Keys whose text is a value beside a message, and the message where there is no other. */
 export const ERROR_KEY = /^(?:error|err)$/i;
 const TELLS = /^(?:msg|message|event|evt|log|text|body)$/i;

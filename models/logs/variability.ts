@@ -7,6 +7,10 @@ const VALUES_ALWAYS = [Number.POSITIVE_INFINITY, 12, 8, 6];
 const RARE_SHARE = 0.5;
 const ID_LIKE_SHARE = 0.34;
 const NAMES = { values: 3, rareShare: 0.34, always: 6 };
+/** Constant words beside which two qualified names are enough. */
+const CONSTANTS_FOR_QUALIFIED = 2;
+/** A name of three parts or more (`com.example.shop`): hardly ever the word that tells two statements apart. */
+const QUALIFIED = /[A-Za-z_]\w*\.[A-Za-z_]\w*\.[A-Za-z_]/;
 
 /**
  * Whether a position varies, from the words seen there (`lines` each) and the number of constant words of the template.
@@ -20,17 +24,22 @@ export function varies(lines: ReadonlyMap<string, number>, constants: number): b
   let plain = 0;
   let masks = 0;
   let once = 0;
+  let qualified = 0;
   for (const [word, count] of lines) {
     const c = wordClass(word);
-    if (c === NAME) names++;
-    else if (c === PLAIN) plain++;
-    else idLike++;
+    if (c === NAME) {
+      names++;
+      if (QUALIFIED.test(word)) qualified++;
+    }
+    if (c === PLAIN) plain++;
+    else if (c !== NAME) idLike++;
     if (c === MASK) masks++;
     if (count === 1) once++;
   }
   const rare = once / distinct;
   if (plain === 0) {
     if (names === 0) return distinct >= 2;
+    if (qualified === distinct && distinct >= 2 && constants >= CONSTANTS_FOR_QUALIFIED) return true;
     if ((names < distinct || constants >= 1) && distinct >= NAMES.values)
       if (rare >= NAMES.rareShare || distinct >= NAMES.always) return true;
   }

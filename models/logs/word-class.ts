@@ -44,7 +44,7 @@ function trimmedEnd(word: string): number {
   return end;
 }
 
-const MESSAGE_BEFORE = /^[^A-Za-z]*(?:msg|message|event|evt)(?:":"|="|=)$/i;
+const MESSAGE_BEFORE = /^[^A-Za-z]*(?:msg|message|event|evt|action)(?:":"|="|=)$/i;
 
 /** The class of `words[i]` in its place: units, calendar words and messages are known by their neighbours. */
 export function classAt(words: readonly string[], i: number, tokens: readonly string[]): WordClass {

@@ -7,8 +7,12 @@ import { pathEnd } from "./path-end.ts";
 const KEYWORDS = ["true", "false", "null", "none", "nil", "nan", "undefined"].map((word) =>
   Uint16Array.from(word, (c) => c.charCodeAt(0)),
 );
-const MESSAGE_KEYS = ["msg", "message", "event", "evt"].map((word) => Uint16Array.from(word, (c) => c.charCodeAt(0)));
+const MESSAGE_KEYS = ["msg", "message", "event", "evt", "action"].map((word) =>
+  Uint16Array.from(word, (c) => c.charCodeAt(0)),
+);
 const LONGEST_KEYWORD = 9;
+/** Letters a-f in a row that are an id: no word has so many. */
+const LEAST_HEX_LETTERS = 8;
 const keywordBegins = new Uint8Array(128);
 for (const c of "tfnuTFNU") keywordBegins[c.charCodeAt(0)] = 1;
 
@@ -50,7 +54,10 @@ export function maskPiece(source: Uint16Array, start: number, out: Uint16Array, 
       if (digit || slashes >= 2) {
         o = maskWord(source, wordStart, i, out, wordOut);
         masks = true;
-      } else if (keywordBegins[source[wordStart]! & 127] === 1 && isKeyword(source, wordStart, i)) {
+      } else if (
+        (keywordBegins[source[wordStart]! & 127] === 1 && isKeyword(source, wordStart, i)) ||
+        (i - wordStart >= LEAST_HEX_LETTERS && areHexLetters(source, wordStart, i))
+      ) {
         o = wordOut;
         out[o++] = MASKED;
         masks = true;
@@ -129,6 +136,14 @@ function isKeyword(source: Uint16Array, from: number, to: number): boolean {
   const length = to - from;
   if (length < 3 || length > LONGEST_KEYWORD) return false;
   return KEYWORDS.some((word) => word.length === length && word.every((c, i) => (source[from + i]! | 32) === c));
+}
+
+function areHexLetters(source: Uint16Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    const c = source[i]! | 32;
+    if (c < 97 || c > 102) return false;
+  }
+  return true;
 }
 
 /** `msg`, `event`: what stands behind them says which statement it is. */
