@@ -1,3 +1,4 @@
+import { mergeCombinations } from "./combinations.ts";
 import { mergeEnclosed } from "./enclosed.ts";
 import type { Item } from "./item.ts";
 import { mergeMessages } from "./messages.ts";
@@ -16,6 +17,7 @@ const steps: readonly ((items: readonly Item[]) => Item[])[] = [
   mergeRuns,
   mergeMessages,
   mergeStrays,
+  mergeCombinations,
   mergeOptional,
   mergePhrases,
   mergeSegments,
