@@ -128,31 +128,39 @@ function written(group: readonly Split[]): string[] {
     const lists = slots.map((all) => (all[i] as Slot).optional);
     const longest = lists.reduce((a, b) => (b.length > a.length ? b : a));
     const common = longest.filter((u) => lists.every((list) => list.some((o) => nameOf(o) === nameOf(u))));
-    let gap = lists.some((list) => list.some((o) => !longest.some((u) => nameOf(u) === nameOf(o))));
-    for (const unit of longest)
-      if (!common.includes(unit)) gap = true;
-      else {
-        if (gap) leaveGap(out);
-        gap = false;
-        const texts = new Set(
-          lists
-            .flat()
-            .filter((o) => nameOf(o) === nameOf(unit))
-            .map((o) => o.text),
-        );
-        if (unit.mark && out.length > 0) out.push((out.pop() as string).slice(0, -unit.mark.length));
-        out.push(texts.size === 1 ? unit.text : (unit.content ?? unit.key));
-      }
-    if (gap) leaveGap(out);
+    const names = new Set(common.map(nameOf));
+    const gaps = new Set(lists.flatMap((list) => gapsOf(list, names)));
+    if (gaps.has("")) leaveGap(out);
+    for (const unit of common) {
+      const texts = new Set(
+        lists
+          .flat()
+          .filter((o) => nameOf(o) === nameOf(unit))
+          .map((o) => o.text),
+      );
+      if (unit.mark && out.length > 0) out.push((out.pop() as string).slice(0, -unit.mark.length));
+      out.push(texts.size === 1 ? unit.text : (unit.content ?? unit.key));
+      if (gaps.has(nameOf(unit))) leaveGap(out);
+    }
   }
   return out.join(" ").split(" ");
+}
+
+/** Names of the units (or "", the beginning) behind which something stands that not all have. */
+function gapsOf(list: readonly Unit[], common: ReadonlySet<string>): string[] {
+  const gaps: string[] = [];
+  let before = "";
+  for (const unit of list)
+    if (common.has(nameOf(unit))) before = nameOf(unit);
+    else gaps.push(before);
+  return gaps;
 }
 
 const nameOf = (unit: Unit): string => unit.content ?? unit.key;
 
 function leaveGap(out: string[]): void {
   const last = out.pop() ?? "";
-  const mark = /[,;.]$/.exec(last)?.[0] ?? "";
+  const mark = /[,;.]$|(?<=<\*>):$/.exec(last)?.[0] ?? "";
   const bare = last.slice(0, last.length - mark.length);
   out.push(bare.endsWith(WILDCARD) ? last : bare + WILDCARD + mark);
 }

@@ -11,7 +11,7 @@ const CLOSERS = ")]}";
 /** Parts of the longest segment that may be missing. */
 const LONGEST = 16;
 /** Lines that a statement has with the segment and without it: one that is hardly ever there is another statement. */
-const LEAST_LINES = 20;
+const LEAST_LINES = 10;
 /** A segment is there, and missing, in at least this share of the lines. */
 const LEAST_SHARE = 0.1;
 /** Constant words of the statement without it. */
@@ -34,12 +34,16 @@ export function mergeSegments(items: readonly Item[]): Item[] {
   const often = items.filter((item) => item.lines >= LEAST_LINES);
   const byText = new Map(often.map((item) => [item.pieces.join(" "), item]));
   const found: Found[] = [];
-  for (const longer of often)
+  for (const longer of often) {
+    // `(lqi <*>, rssi <*>)` less `, rssi <*>`, not less ` <*>, rssi`: the last one that will do.
+    const last = new Map<Item, Found>();
     for (const { text, at } of withoutSegments(longer.pieces.join(" "))) {
       const bare = byText.get(text);
       if (bare && bare !== longer && isBalanced(bare, longer) && constantsOf(text) >= LEAST_CONSTANTS)
-        found.push({ bare, longer, at });
+        last.set(bare, { bare, longer, at });
     }
+    found.push(...last.values());
+  }
   return joined(items, found);
 }
 
@@ -58,6 +62,8 @@ function* withoutSegments(text: string): Generator<{ text: string; at: number }>
   for (const part of parts) starts.push((starts.at(-1) as number) + part.length);
   for (let from = 1; from < parts.length; from++) {
     if (!MARK.test(parts[from] as string)) continue;
+    // `, <*> C` and ` = <*>` need no word.
+    const isMarked = parts[from] !== " " || parts[from + 1] === "=";
     let depth = 0;
     let value = false;
     let words = 0;
@@ -69,7 +75,7 @@ function* withoutSegments(text: string): Generator<{ text: string; at: number }>
       else if (part === "=" && parts[to] === WILDCARD) break;
       else if (part === WILDCARD) value = true;
       else if (WORD.test(part)) words++;
-      if (depth > 0 || !value || words === 0) continue;
+      if (depth > 0 || !value || (words === 0 && !isMarked)) continue;
       const next = parts[to];
       // A segment ends where a word does.
       if (next !== undefined && !/^[\s,;:.)\]}|"']/.test(next)) continue;

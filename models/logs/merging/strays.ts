@@ -5,9 +5,13 @@ import { groupBy, type Item, mergeItems } from "./item.ts";
 /** A stray has at most this share of the lines of the template that it fits, or this many where it stands for text. */
 const RARE_SHARE = 0.01;
 const RARE_LINES = 3;
+/** The share where the wildcard of the template stands for lists or text: a word that came often is still one of them. */
+const OPEN_SHARE = 0.05;
 /** Lines of a template that is sure of its wildcards. */
 const SURE_LINES = 50;
 const LEAST_CONSTANTS = 2;
+/** Strays that a template of fewer constant words must have: so many can't be statements of their own. */
+const MANY_STRAYS = 20;
 /** Sure templates that a stray is compared with. */
 const MOST_COMPARED = 200;
 const WORD = /[A-Za-z]{2}/;
@@ -17,20 +21,43 @@ const WORD = /[A-Za-z]{2}/;
  * alone, a list or text of a length not met before (only where the wildcard stands for lists or text).
  */
 export function mergeStrays(items: readonly Item[]): Item[] {
-  const sure = items.filter((x) => x.lines >= SURE_LINES && constantsOf(x) >= LEAST_CONSTANTS);
-  const byFirst = groupBy(sure, (x) => x.pieces[0] as string);
-  const taken = new Map<Item, Item[]>();
-  const out: Item[] = [];
+  const sure = takeStrays(items, (constants) => constants >= LEAST_CONSTANTS, 1);
+  return takeStrays(sure, (constants, open) => open && constants === LEAST_CONSTANTS - 1, MANY_STRAYS);
+}
+
+/** Each template that may take strays does so where it has `least` of them or more. */
+function takeStrays(items: readonly Item[], may: (constants: number, open: boolean) => boolean, least: number): Item[] {
+  const homes = items.filter((x) => x.lines >= SURE_LINES && may(constantsOf(x), x.open === true));
+  const byFirst = groupBy(homes, (x) => x.pieces[0] as string);
+  const homeOf = new Map<Item, Item>();
+  const found = new Map<Item, number>();
   for (const item of items) {
     const candidates = [...(byFirst.get(item.pieces[0] as string) ?? []), ...wildBeginnings(byFirst)];
     const home = candidates.slice(0, MOST_COMPARED).find((t) => t !== item && isRare(item, t) && fits(item, t));
-    if (home) taken.set(home, [...(taken.get(home) ?? []), item]);
-    else out.push(item);
+    if (!home) continue;
+    homeOf.set(item, home);
+    found.set(home, (found.get(home) ?? 0) + 1);
   }
-  return out.map((item) => {
-    const strays = taken.get(item);
-    return strays ? mergeItems([item, ...strays], item.pieces) : item;
-  });
+  // A home can be a stray of one that has far more lines.
+  const rootOf = (item: Item): Item => {
+    const home = homeOf.get(item);
+    return home && (found.get(home) as number) >= least ? rootOf(home) : item;
+  };
+  return [...gathered(items, rootOf)].map(([root, group]) =>
+    group.length === 1 ? root : mergeItems(group, root.pieces),
+  );
+}
+
+/** Items by their root, the root first. */
+function gathered(items: readonly Item[], rootOf: (item: Item) => Item): Map<Item, Item[]> {
+  const groups = new Map<Item, Item[]>();
+  for (const item of items) {
+    const root = rootOf(item);
+    const group = groups.get(root) ?? [root];
+    groups.set(root, group);
+    if (item !== root) group.push(item);
+  }
+  return groups;
 }
 
 const constantsOf = (item: Item) => item.pieces.filter((p) => WORD.test(p)).length;
@@ -38,7 +65,8 @@ const constantsOf = (item: Item) => item.pieces.filter((p) => WORD.test(p)).leng
 const wildBeginnings = (byFirst: ReadonlyMap<string, Item[]>): Item[] =>
   [...byFirst].flatMap(([first, list]) => (first.includes(WILDCARD) ? list : []));
 
-const isRare = (item: Item, t: Item): boolean => item.lines <= Math.max(RARE_SHARE * t.lines, t.open ? RARE_LINES : 0);
+const isRare = (item: Item, t: Item): boolean =>
+  item.lines <= (t.open ? Math.max(OPEN_SHARE * t.lines, RARE_LINES) : RARE_SHARE * t.lines);
 
 function fits(item: Item, template: Item): boolean {
   if (item.pieces.length === template.pieces.length) {

@@ -74,7 +74,7 @@ export function parenthesisEnd(pieces: readonly string[], at: number): number {
   for (let i = at; i < pieces.length; i++) {
     const piece = pieces[i] as string;
     depth += nesting(piece);
-    if (depth <= 0) return /\)[,;.]?$/.test(piece) ? i + 1 : at;
+    if (depth <= 0) return /\)[,;:.]?$/.test(piece) ? i + 1 : at;
   }
   return at;
 }
