@@ -64,10 +64,82 @@ describe("Miner", () => {
       lines: times(20, (i) => `GET page ${i} HTTP/1.1`),
       texts: ["GET page <*> HTTP/1.1"],
     },
+    {
+      rule: "makes two names of packages one beside two words, and not two names",
+      lines: times(90, (i) => `broadcast received ${["org.shop.Cart", "org.shop.Till"][i % 2]}`),
+      texts: ["broadcast received <*>"],
+    },
+    {
+      rule: "keeps two plain words apart beside any number of words",
+      lines: times(90, (i) => `the icon should now be in state '${["Active", "Inactive"][i % 2]}'`),
+      texts: ["the icon should now be in state 'Active'", "the icon should now be in state 'Inactive'"],
+    },
+    {
+      rule: "makes all combinations of words at several places one",
+      lines: times(
+        360,
+        (i) => `Processing by ${["Carts", "Orders", "Users"][i % 3]} as ${["HTML", "JSON", "XML", "CSV"][i % 4]} page`,
+      ),
+      texts: ["Processing by <*> as <*> page"],
+    },
+    {
+      rule: "keeps a switch apart in combinations",
+      lines: times(
+        480,
+        (i) =>
+          `link ${["up", "down"][i % 2]} between ${["oslo", "rome", "bern"][i % 3]} and ${["lima", "kyiv", "doha", "baku"][(i >> 1) % 4]} now`,
+      ),
+      texts: ["link down between <*> and <*> now", "link up between <*> and <*> now"],
+    },
+    {
+      rule: "keeps combinations that are few apart",
+      lines: times(90, (i) => `${["Starting", "Ending"][i % 2]} the ${["initial", "final"][(i >> 1) % 2]} pass`),
+      texts: [
+        "Ending the final pass",
+        "Ending the initial pass",
+        "Starting the final pass",
+        "Starting the initial pass",
+      ],
+    },
+    {
+      rule: "keeps actions apart",
+      lines: times(90, (i) => `action=${["login", "logout"][i % 2]} user=u${i} ip=10.0.0.${i}`),
+      texts: ["action=login user=<*> ip=<*>", "action=logout user=<*> ip=<*>"],
+    },
+    {
+      rule: "writes a pair that only some have where it stood",
+      lines: times(90, (i) => `job done id=${i} rows=${i}${["", ` why=${i}`, ` how=${i}`][i % 3]}`),
+      texts: ["job done id=<*> rows=<*>"],
+    },
+    {
+      rule: "makes one of lines with and without a value in parentheses before a colon",
+      lines: times(90, (i) => `client ${i}${i % 2 ? ` (h${i}.example)` : ""}: query denied by rule`),
+      texts: ["client <*>: query denied by rule"],
+    },
+    {
+      rule: "makes one of lines with and without a number more, and writes it where it stood",
+      lines: times(90, (i) => `card ${i}: ${i} used (load ${i}${i % 2 ? `, fan -${i}` : ""})`),
+      texts: ["card <*>: <*> used (load <*>)"],
+    },
+    { rule: "takes eight hex letters for an id", lines: ["deadbeef: gone", "fadedbee: gone"], texts: ["<*>: gone"] },
     { rule: "gives nothing for no lines", lines: [], texts: [] },
     { rule: "takes colours out", lines: ["\x1b[31mdisk\x1b[0m full"], texts: ["disk full"] },
   ])("$rule", ({ lines, texts }) => {
     expect(textsOf(lines)).toEqual(texts);
+  });
+
+  it.each([
+    { constants: "two constant words", head: "statement done:" },
+    { constants: "one constant word", head: "chat:" },
+  ])("holds free text together behind $constants, and loses no line", ({ head }) => {
+    const random = randomOf(5);
+    const word = () => names[Math.floor(random() * names.length)] as string;
+    const lines = times(6000, () => `${head} ${Array.from({ length: 1 + Math.floor(random() * 7) }, word).join(" ")}`);
+    const miner = new Miner();
+    for (const line of lines) miner.add(line);
+    const { templates } = miner.templates();
+    expect(templates.map((t) => t.text)).toEqual([`${head} <*>`]);
+    expect(templates.reduce((sum, t) => sum + t.lines, 0)).toBe(lines.length);
   });
 
   it("replaces what own masks match", () => {
