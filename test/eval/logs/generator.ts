@@ -16,6 +16,11 @@ export interface GeneratedLine {
   /** Number of the statement. */
   readonly statement: number;
   readonly template: string;
+  /**
+   * The template as people write it who label logs (see `conventions.ts`): wordings of plain words are written out where
+   * a statement has at most eight, unless they are values of pairs.
+   */
+  readonly labelled: string;
 }
 
 type Random = () => number;
@@ -76,20 +81,84 @@ export const VALUES: Readonly<Record<string, (random: Random) => string>> = {
 
 const PART = /\{=([^}]*)\}|\{(\w+)\}/g;
 const OPTIONAL = /\[\[(.*?)\]\]/g;
+/** Around an optional part. */
+const [OPEN, CLOSE] = ["«", "»"];
+const MARKS = /[«»]/g;
+const MARKED = /«[^»]*»/g;
 
-function written(statement: string, random: Random): string {
-  const present = statement.replace(OPTIONAL, (_, part: string) => (random() < 0.5 ? part : ""));
-  return present.replace(PART, (_, choices: string | undefined, name: string) => {
-    if (choices !== undefined)
-      return written(pick(random, choices.split("|")).replaceAll("<<", "{").replaceAll(">>", "}"), random);
-    const value = VALUES[name];
-    if (!value) throw new RangeError(`no value is called ${name}`);
-    return value(random);
-  });
+const MOST_WRITTEN_OUT = 8;
+const NESTED = /<<\w+>>/g;
+/** A word by itself, and none that only leads to a value. */
+const WORD = /(?:^| )(?!(?:in|at|on|after|to|by) )[A-Za-z]+(?:-[A-Za-z]+)*(?=[ :,]|$)/;
+const BEHIND_KEY = /(?:=|"[:=])"?$/;
+
+/** Whether the wordings between `before` and `after` are words that people write out: see `GeneratedLine.labelled`. */
+const areWords = (choices: readonly string[], before: string, after: string): boolean =>
+  choices.every((c) => WORD.test(c.replace(NESTED, "7"))) &&
+  !BEHIND_KEY.test(before) &&
+  !/[\w./-]$/.test(before) &&
+  !/^[\w/-]/.test(after);
+
+interface Part {
+  readonly text: string;
+  readonly index: number;
+  /** Of an enumeration. */
+  readonly choices?: readonly string[];
+  readonly areWords: boolean;
+  readonly name: string;
 }
 
+function* partsOf(statement: string): Generator<Part> {
+  for (const { 0: text, 1: list, 2: name = "", index } of statement.matchAll(PART)) {
+    const choices = list?.split("|");
+    const [before, after] = [statement.slice(0, index), statement.slice(index + text.length)].map((x) =>
+      x.replace(MARKS, ""),
+    ) as [string, string];
+    yield { text, index, choices, name, areWords: choices !== undefined && areWords(choices, before, after) };
+  }
+}
+
+function isWrittenOut(statement: string): boolean {
+  let wordings = 1;
+  for (const { choices, index } of partsOf(statement))
+    if (choices && !BEHIND_KEY.test(statement.slice(0, index))) wordings *= choices.length;
+  return wordings <= MOST_WRITTEN_OUT;
+}
+
+function written(statement: string, random: Random, writeOut: boolean): { content: string; labelled: string } {
+  const present = statement.replace(OPTIONAL, (_, part: string) => {
+    const shown = random() < 0.5 ? part : "";
+    const parts = [...partsOf(part)];
+    return writeOut && parts.length > 0 && parts.every((p) => p.areWords) ? shown : OPEN + shown + CLOSE;
+  });
+  let content = "";
+  let labelled = "";
+  let from = 0;
+  for (const { text, index, choices, areWords, name } of partsOf(present)) {
+    const before = present.slice(from, index);
+    from = index + text.length;
+    const choice = choices && pick(random, choices);
+    const value = VALUES[name];
+    if (choice === undefined && !value) throw new RangeError(`no value is called ${name}`);
+    content += before + (choice === undefined ? value?.(random) : nested(choice, random));
+    labelled += before + (choice !== undefined && writeOut && areWords ? shownAs(choice) : "<*>");
+  }
+  const rest = present.slice(from);
+  return {
+    content: (content + rest).replace(MARKS, ""),
+    labelled: oneSpaced((labelled + rest).replace(MARKED, "<*>")),
+  };
+}
+
+const shownAs = (choice: string): string => choice.replace(NESTED, "<*>").replace(/\b\d+\b/g, "<*>");
+
+const nested = (choice: string, random: Random): string =>
+  written(choice.replaceAll("<<", "{").replaceAll(">>", "}"), random, false).content;
+
+const oneSpaced = (text: string): string => text.replace(/\s+/g, " ").trim();
+
 export const templateOf = (statement: string): string =>
-  statement.replace(OPTIONAL, "<*>").replace(PART, "<*>").replace(/\s+/g, " ").trim();
+  oneSpaced(statement.replace(OPTIONAL, "<*>").replace(PART, "<*>"));
 
 /** `lines` lines of a system, the same for the same seed. */
 export function generate({ statements }: System, lines: number, seed: number): GeneratedLine[] {
@@ -97,11 +166,12 @@ export function generate({ statements }: System, lines: number, seed: number): G
   const weights = statements.map((_, i) => 1 / (i + 1));
   const total = weights.reduce((a, b) => a + b);
   const templates = statements.map(templateOf);
+  const writtenOut = statements.map(isWrittenOut);
   return Array.from({ length: lines }, () => {
     let left = random() * total;
     let statement = 0;
     while (statement < statements.length - 1 && left >= weights[statement]!) left -= weights[statement++]!;
-    const content = written(statements[statement] as string, random);
-    return { content, statement, template: templates[statement] as string };
+    const made = written(statements[statement] as string, random, writtenOut[statement] as boolean);
+    return { ...made, statement, template: templates[statement] as string };
   });
 }
