@@ -2,7 +2,10 @@ import { WILDCARD } from "../characters.ts";
 import { type Item, mergeItems } from "./item.ts";
 import { parenthesisEnd } from "./units.ts";
 
-const PREPOSITION = new Set("after in from at for by with since within via during on of until till over".split(" "));
+/** Words that lead to what may be missing. */
+export const PREPOSITION: ReadonlySet<string> = new Set(
+  "after in from at for by with since within via during on of until till over".split(" "),
+);
 const WORD = /[A-Za-z]{2}/;
 const LONGEST = 5;
 const PAIR = /^[\w.-]+=/;

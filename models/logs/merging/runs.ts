@@ -25,14 +25,24 @@ export function mergeRuns(items: readonly Item[]): Item[] {
     const list = group.map((c) => c.item);
     const longest = Math.max(...group.map((c) => c.longestRun));
     if (list.length > 1 && (longest >= LONG_RUN || list.length >= MANY))
-      out.push(mergeItems(list, (group[0] as (typeof group)[number]).pieces, { open: true }));
+      out.push(mergeItems(list, written(group), { open: true }));
     else out.push(...list);
   }
   return out;
 }
 
-function collapse(pieces: readonly string[]): { pieces: string[]; longestRun: number } {
+/** The collapsed pieces; an id-like word by itself that all have stays. */
+function written(group: readonly { pieces: readonly string[]; original: readonly string[] }[]): string[] {
+  const [{ pieces, original }] = group as [(typeof group)[number]];
+  return pieces.map((piece, i) =>
+    group.every((c) => c.original[i] === original[i]) ? (original[i] as string) : piece,
+  );
+}
+
+/** `original`: what stands for each collapsed piece, the wildcard for a run. */
+function collapse(pieces: readonly string[]): { pieces: string[]; original: string[]; longestRun: number } {
   const out: string[] = [];
+  const original: string[] = [];
   let run = 0;
   let longestRun = 0;
   for (const piece of pieces) {
@@ -40,13 +50,19 @@ function collapse(pieces: readonly string[]): { pieces: string[]; longestRun: nu
     if (!value && !isId(piece)) {
       run = 0;
       out.push(piece);
+      original.push(piece);
       continue;
     }
     run++;
-    if (run === 1) out.push(WILDCARD);
-    else if (value) longestRun = Math.max(longestRun, run);
+    if (run === 1) {
+      out.push(WILDCARD);
+      original.push(piece);
+    } else {
+      original[original.length - 1] = WILDCARD;
+      if (value) longestRun = Math.max(longestRun, run);
+    }
   }
-  return { pieces: out, longestRun };
+  return { pieces: out, original, longestRun };
 }
 
 function isId(piece: string): boolean {

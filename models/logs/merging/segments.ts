@@ -1,5 +1,6 @@
 import { WILDCARD } from "../characters.ts";
 import { type Item, mergeItems } from "./item.ts";
+import { PREPOSITION } from "./phrases.ts";
 
 /** A word, a wildcard or one other character. */
 const PART = /<\*>|[A-Za-z0-9_\u0080-\uffff]+|\s+|[^\sA-Za-z0-9_]/g;
@@ -14,8 +15,8 @@ const LONGEST = 16;
 const LEAST_LINES = 10;
 /** A segment is there, and missing, in at least this share of the lines. */
 const LEAST_SHARE = 0.1;
-/** Constant words of the statement without it. */
-const LEAST_CONSTANTS = 1;
+/** Constant words of the statement without it: one where a mark or a preposition leads to the segment. */
+const LEAST_CONSTANTS = { led: 1, other: 2 };
 /** Longer templates are left as they are: the work is the square of their length. */
 const MOST_PARTS = 120;
 
@@ -37,9 +38,11 @@ export function mergeSegments(items: readonly Item[]): Item[] {
   for (const longer of often) {
     // `(lqi <*>, rssi <*>)` less `, rssi <*>`, not less ` <*>, rssi`: the last one that will do.
     const last = new Map<Item, Found>();
-    for (const { text, at } of withoutSegments(longer.pieces.join(" "))) {
+    const whole = longer.pieces.join(" ");
+    for (const { text, at } of withoutSegments(whole)) {
+      const least = isLed(whole, at) ? LEAST_CONSTANTS.led : LEAST_CONSTANTS.other;
       const bare = byText.get(text);
-      if (bare && bare !== longer && isBalanced(bare, longer) && constantsOf(text) >= LEAST_CONSTANTS)
+      if (bare && bare !== longer && isBalanced(bare, longer) && constantsOf(text) >= least)
         last.set(bare, { bare, longer, at });
     }
     found.push(...last.values());
@@ -49,6 +52,9 @@ export function mergeSegments(items: readonly Item[]): Item[] {
 
 const isBalanced = (a: Item, b: Item): boolean =>
   Math.min(a.lines, b.lines) >= LEAST_SHARE * Math.max(a.lines, b.lines);
+
+const isLed = (text: string, at: number): boolean =>
+  text[at] !== " " || PREPOSITION.has(text.slice(at + 1, text.indexOf(" ", at + 1)));
 
 /** Words that are no key of a pair. */
 const constantsOf = (text: string): number =>
@@ -71,8 +77,8 @@ function* withoutSegments(text: string): Generator<{ text: string; at: number }>
       const part = parts[to - 1] as string;
       if (OPENERS.includes(part)) depth++;
       else if (CLOSERS.includes(part) && --depth < 0) break;
-      // Pairs that may be missing are looked at by themselves.
-      else if (part === "=" && parts[to] === WILDCARD) break;
+      // Pairs with a space before them are looked at by themselves.
+      else if (part === "=" && parts[to] === WILDCARD && parts[from] === " ") break;
       else if (part === WILDCARD) value = true;
       else if (WORD.test(part)) words++;
       if (depth > 0 || !value || (words === 0 && !isMarked)) continue;

@@ -8,7 +8,7 @@ const RARE_LINES = 3;
 /** The share where the wildcard of the template stands for lists or text: a word that came often is still one of them. */
 const OPEN_SHARE = 0.05;
 /** Lines of a template that is sure of its wildcards. */
-const SURE_LINES = 50;
+const SURE_LINES = 20;
 const LEAST_CONSTANTS = 2;
 /** Strays that a template of fewer constant words must have: so many can't be statements of their own. */
 const MANY_STRAYS = 20;

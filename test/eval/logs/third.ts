@@ -42,7 +42,7 @@ export const THIRD: readonly System[] = [
       "Accepted publickey for {plainUser} from {ip} port {port} ssh2: RSA SHA256:{hex32}",
       "Accepted password for {plainUser} from {ip} port {port} ssh2",
       "Disconnected from user {plainUser} {ip} port {port}",
-      "Connection reset by {ip} port {port}[[ [preauth]]]",
+      "Connection reset by {ip} port {port}[[ preauth]]",
       "Unable to negotiate with {ip} port {port}: no matching key exchange method found. Their offer: {list} [preauth]",
       "session opened for user {plainUser}(uid={int}) by (uid=0)",
       "session closed for user {plainUser}",

@@ -121,6 +121,21 @@ describe("Miner", () => {
       lines: times(90, (i) => `card ${i}: ${i} used (load ${i}${i % 2 ? `, fan -${i}` : ""})`),
       texts: ["card <*>: <*> used (load <*>)"],
     },
+    {
+      rule: "keeps apart what is no part that may be missing but a statement of its own",
+      lines: times(120, (i) => (i % 3 ? `Started session ${i} of user ${i}.` : `Started ${i}.`)),
+      texts: ["Started <*>.", "Started session <*> of user <*>."],
+    },
+    {
+      rule: "makes one of lines with and without a pair more in parentheses",
+      lines: times(90, (i) => `deleting segment (size=${i}, time=${i}${i % 2 ? `, largest=${i}` : ""})`),
+      texts: ["deleting segment (size=<*>, time=<*>)"],
+    },
+    {
+      rule: "takes quoted values of pairs behind a quoted message for values",
+      lines: times(90, (i) => `"probe failed" kind="${["Ready", "Alive"][i % 2]}" pod="p${i}"`),
+      texts: ['"probe failed" kind="<*>" pod="<*>"'],
+    },
     { rule: "takes eight hex letters for an id", lines: ["deadbeef: gone", "fadedbee: gone"], texts: ["<*>: gone"] },
     { rule: "gives nothing for no lines", lines: [], texts: [] },
     { rule: "takes colours out", lines: ["\x1b[31mdisk\x1b[0m full"], texts: ["disk full"] },
