@@ -13,7 +13,7 @@ export function streamModel(dims: number): StreamModel {
 
 /** @throws RangeError on a state of another kind or version */
 export function loadStreamModel(state: StreamModelState): StreamModel {
-  if (state?.version !== 1 || (state.kind !== "univariate" && state.kind !== "multivariate"))
-    throw new RangeError(`stream model: the state is of ${state?.kind}, version ${state?.version}; give version 1`);
+  if (state?.version !== 2 || (state.kind !== "univariate" && state.kind !== "multivariate"))
+    throw new RangeError(`stream model: the state is of ${state?.kind}, version ${state?.version}; give version 2`);
   return state.kind === "univariate" ? univariateModel(state) : multivariateModel(state.dims, {}, state);
 }

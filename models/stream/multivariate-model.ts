@@ -24,6 +24,7 @@ const BASE_CLIP = 5;
 /** Rows over which the usual log E is followed, and how far above it a row must be to be left out of that. */
 const DRIFT_ROWS = 6000;
 const DRIFT_LIMIT = 1;
+const STRANGE_TO_LEVELS = Math.exp(DRIFT_LIMIT * ENERGIES);
 /** The same for the level of each column of a fitted model, in rows; deviations that one row can teach. */
 const LEVEL_ROWS = 2000;
 const LEVEL_CLIP = 2;
@@ -36,7 +37,9 @@ const LEAST_BASE = 1e-9;
 interface Group {
   readonly from: number;
   readonly dims: number;
+  /** Its part of the last row, and of how far levels have moved. */
   readonly row: Float64Array;
+  readonly drift: Float64Array;
   work: VarWork | undefined;
   fit: VarFit | undefined;
   past: VarPast | undefined;
@@ -58,17 +61,25 @@ export function multivariateModel(
 ): StreamModel {
   const name = "multivariate";
   const count = Math.ceil(dims / groupDims);
-  const groups: Group[] = Array.from({ length: count }, (_, g) => {
-    const from = Math.floor((g * dims) / count);
-    const own = Math.floor(((g + 1) * dims) / count) - from;
-    return { from, dims: own, row: new Float64Array(own), work: undefined, fit: undefined, past: undefined };
-  });
   const recent = recentRows(dims, memoryRows);
   const alarms = univariateScorer();
   alarms.resize(1);
   const last = new Float64Array(dims);
   /** How far the level of each column has moved since it was fitted, in its deviations. */
   const drift = new Float64Array(dims);
+  const groups: Group[] = Array.from({ length: count }, (_, g) => {
+    const from = Math.floor((g * dims) / count);
+    const own = Math.floor(((g + 1) * dims) / count) - from;
+    return {
+      from,
+      dims: own,
+      row: last.subarray(from, from + own),
+      drift: drift.subarray(from, from + own),
+      work: undefined,
+      fit: undefined,
+      past: undefined,
+    };
+  });
   const base = new Float64Array(ENERGIES).fill(1);
   const smooth = new Float64Array(SMOOTHED);
   const weight = new Float64Array(SMOOTHING.length);
@@ -82,18 +93,15 @@ export function multivariateModel(
     score: new Float64Array(1),
     alarm: new Float64Array(1),
     expected: new Float64Array(1),
-    scale: new Float64Array(1),
-    tail: new Float64Array(1),
   };
+  const withTail = { ...inner, tail: new Float64Array(1) };
   if (state) restore(state);
 
   /** Energies of the row in `last`, summed over the groups. */
   function energies(): void {
     sum.fill(0);
     for (const g of groups) {
-      const { unit } = g.fit!;
-      for (let j = 0; j < g.dims; j++) g.row[j] = last[g.from + j]! - drift[g.from + j]! / unit[j]!;
-      varEnergies(g.fit!, g.past!, g.row, g.work!, own);
+      varEnergies(g.fit!, g.past!, g.row, g.drift, g.work!, own);
       for (let e = 0; e < ENERGIES; e++) sum[e]! += own[e]! * (e % 2 === 0 ? 1 : g.dims);
     }
     for (let e = 0; e < ENERGIES; e++) sum[e]! /= dims;
@@ -102,6 +110,7 @@ export function multivariateModel(
   /** Fits every group to rows [n, dims]; then goes through their last ones, so that the past is in place. */
   function refit(rows: Float64Array, use: Uint8Array | undefined, ridgeRows: number): void {
     const n = rows.length / dims;
+    drift.fill(0);
     for (const g of groups) {
       const part = count === 1 ? rows : new Float64Array(n * g.dims);
       if (count > 1)
@@ -111,7 +120,7 @@ export function multivariateModel(
       g.past = startPast(g.fit);
       g.work = workFor(g.fit);
       for (let i = Math.max(0, n - 1 - g.fit.order); i < n; i++)
-        varEnergies(g.fit, g.past, part.subarray(i * g.dims, (i + 1) * g.dims), g.work, own);
+        varEnergies(g.fit, g.past, part.subarray(i * g.dims, (i + 1) * g.dims), g.drift, g.work, own);
     }
   }
 
@@ -142,28 +151,31 @@ export function multivariateModel(
   }
 
   function learnOnTheWay(): void {
-    recent.push(last, !(counters[1]! > firstRows && strangeness() > Math.log(STRANGE)));
+    recent.push(last, !(counters[1]! > firstRows && strangeness() > STRANGE ** ENERGIES));
     if (counters[0] !== counters[2]) return;
     const { rows, use } = recent.inOrder();
     refit(rows, use, COLD_RIDGE_ROWS);
     counters[2] = counters[0]! + Math.min(counters[0]!, memoryRows);
   }
 
-  /** Mean log of the row's energies over their usual size. */
+  /** Product of the row's energies over their usual size. */
   function strangeness(): number {
     let product = 1;
     for (let e = 0; e < ENERGIES; e++) product *= sum[e]! / base[e]! + 1e-6;
-    return Math.log(product) / ENERGIES;
+    return product;
   }
 
   /** Levels follow rows that are not strange, so that a model fitted long ago stays of use. */
   function learnLevels(): void {
-    if (strangeness() >= DRIFT_LIMIT) return;
-    for (const g of groups)
-      for (let j = 0; j < g.dims; j++) {
-        const off = g.work!.z[j]! - g.fit!.valueMean[j]!;
-        drift[g.from + j]! += (off > LEVEL_CLIP ? LEVEL_CLIP : off < -LEVEL_CLIP ? -LEVEL_CLIP : off) / LEVEL_ROWS;
-      }
+    if (strangeness() >= STRANGE_TO_LEVELS) return;
+    for (const g of groups) learnLevel(g.work!.z, g.fit!.valueMean, g.drift);
+  }
+
+  function learnLevel(z: Float64Array, usual: Float64Array, level: Float64Array): void {
+    for (let j = 0; j < level.length; j++) {
+      const off = z[j]! - usual[j]!;
+      level[j]! += (off > LEVEL_CLIP ? LEVEL_CLIP : off < -LEVEL_CLIP ? -LEVEL_CLIP : off) / LEVEL_ROWS;
+    }
   }
 
   function learnBase(): void {
@@ -196,7 +208,7 @@ export function multivariateModel(
         counters[4] = e / (1 + e);
         time[0] = timesMs[i]!;
         energy[0] = log;
-        alarms.observe(slot, time, energy, inner);
+        alarms.observe(slot, time, energy, out.tail ? withTail : inner);
         // NaN while the alarms are cold
         if (log > inner.expected[0]!) out.alarm[i] = inner.alarm[0]!;
         if (out.column) explain(out, i);
@@ -204,7 +216,7 @@ export function multivariateModel(
       if (counters[3] === 0) learnOnTheWay();
     }
     out.score[i] = counters[4]!;
-    if (out.tail) out.tail[i] = present && ready ? inner.tail[0]! : Number.NaN;
+    if (out.tail) out.tail[i] = present && ready ? withTail.tail[0]! : Number.NaN;
   }
 
   /** The column whose value is furthest from its forecast, or moved furthest. */
@@ -247,7 +259,7 @@ export function multivariateModel(
         if (typeof value !== "number") values[`${key}${i}`] = Array.from(value);
       values[`past${i}`] = [g.past.rows, ...g.past.values];
     });
-    return { kind: name, version: 1, dims, values };
+    return { kind: name, version: 2, dims, values };
   }
 
   function restore({ values, dims: held }: StreamModelState): void {

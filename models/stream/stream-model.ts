@@ -34,7 +34,7 @@ export interface StreamModel<State = StreamModelState> {
 
 export interface StreamModelState {
   readonly kind: "univariate" | "multivariate";
-  readonly version: 1;
+  readonly version: 2;
   readonly dims: number;
   readonly values: Readonly<Record<string, readonly number[]>>;
 }

@@ -3,7 +3,7 @@ import { MOST_DEVIATION, MOST_ERROR, type VarFit } from "./var-fit.ts";
 
 export const ENERGIES = 4;
 
-/** The last rows that a fit looks back on, standardised: [order, dims], newest first. */
+/** The last rows that a fit looks back on, standardised: [order, dims], row `i` at place `i % order`. */
 export interface VarPast {
   readonly values: Float64Array;
   rows: number;
@@ -36,39 +36,55 @@ const bounded = (v: number, most: number): number => (v > most ? most : v < -mos
 /**
  * Four energies of one row, each of mean about 1 a column (the Mahalanobis ones about `dims`): squared Mahalanobis
  * distance of the forecast error; mean squared error; squared Mahalanobis distance of the row; mean squared change. Leaves
- * the parts in `work`. (order + 1) dims^2 multiply-adds. Moves `past` on by the row.
+ * the parts in `work`. `drift`: how far each level has moved since the fit, in deviations. (order + 1) dims^2
+ * multiply-adds. Moves `past` on by the row.
  */
-export function varEnergies(fit: VarFit, past: VarPast, row: Float64Array, work: VarWork, out: Float64Array): void {
+export function varEnergies(
+  fit: VarFit,
+  past: VarPast,
+  row: Float64Array,
+  drift: Float64Array,
+  work: VarWork,
+  out: Float64Array,
+): void {
   const { dims, order, mean, unit, errorMean, errorUnit, valueMean, changeUnit } = fit;
   const { z, error, change, kernel } = work;
   const { input, output } = kernel;
-  const { values } = past;
-  for (let j = 0; j < dims; j++) z[j] = bounded((row[j]! - mean[j]!) * unit[j]!, MOST_DEVIATION);
-  if (past.rows === 0) for (let l = 0; l < order; l++) values.set(z, l * dims);
-  const terms = order * dims;
-  for (let a = 0; a < terms; a++) input[a] = values[a]!;
-  input[terms] = 1;
+  const { values, rows } = past;
+  for (let j = 0; j < dims; j++) z[j] = bounded((row[j]! - mean[j]!) * unit[j]! - drift[j]!, MOST_DEVIATION);
+  if (rows === 0) for (let l = 0; l < order; l++) values.set(z, l * dims);
+  const newest = ((rows + order - 1) % order) * dims;
+  let at = newest;
+  let a = 0;
+  for (let l = 0; l < order; l++) {
+    for (let j = 0; j < dims; j++, a++) input[a] = values[at + j]!;
+    at = at === 0 ? (order - 1) * dims : at - dims;
+  }
+  input[a] = 1;
   kernel.multiply(0);
-  let [byColumn, byChange] = [0, 0];
+  let byColumn = 0;
+  let byChange = 0;
   for (let j = 0; j < dims; j++) {
     const e = z[j]! - output[j]!;
     error[j] = e;
     const own = bounded(e * errorUnit[j]!, MOST_ERROR);
     byColumn += own * own;
-    const moved = bounded((z[j]! - values[j]!) * changeUnit[j]!, MOST_DEVIATION);
+    const moved = bounded((z[j]! - values[newest + j]!) * changeUnit[j]!, MOST_DEVIATION);
     change[j] = moved;
     byChange += moved * moved;
     input[j] = e - errorMean[j]!;
   }
   kernel.multiply(1);
   out[0] = squares(output, dims);
-  for (let j = 0; j < dims; j++) input[j] = z[j]! - valueMean[j]!;
+  const place = (rows % order) * dims;
+  for (let j = 0; j < dims; j++) {
+    input[j] = z[j]! - valueMean[j]!;
+    values[place + j] = z[j]!;
+  }
   kernel.multiply(2);
   out[1] = byColumn / dims;
   out[2] = squares(output, dims);
   out[3] = byChange / dims;
-  for (let a = terms - 1; a >= dims; a--) values[a] = values[a - dims]!;
-  for (let j = 0; j < dims; j++) values[j] = z[j]!;
   past.rows++;
 }
 

@@ -77,7 +77,7 @@ describe("vector autoregression", () => {
       199: [1.6158830156723238, 0.8023458670601656, 8.570913935728488, 0.49609846446091704],
     };
     for (let i = 0; i < 200; i++) {
-      varEnergies(fit, past, x.subarray(i * 3, i * 3 + 3), work, energies);
+      varEnergies(fit, past, x.subarray(i * 3, i * 3 + 3), new Float64Array(3), work, energies);
       expected[i]?.forEach((e, k) => {
         expect(energies[k]! / e).toBeCloseTo(1, 9);
       });
