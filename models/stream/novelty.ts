@@ -23,16 +23,24 @@ const PER_DEVIATION = 64;
 const MOST = 10;
 const PLACES = 2 * MOST * PER_DEVIATION;
 
-/** Bin of each place for each of some tilings, those of a place together; and that of places too far out for the table. */
-function tilings(list: readonly { perStep: number; offset: number }[], half: number) {
-  const bin = (z: number, q: number) => {
+interface Tiling {
+  readonly perStep: number;
+  readonly offset: number;
+}
+
+/**
+ * Cell of each place in each of some tilings, and that of places too far out for the table. Cells of neighbouring bins lie
+ * together, `stride` apart, the tilings of a bin side by side: a row then touches few lines of memory.
+ */
+function tilings(list: readonly Tiling[], half: number, stride: number, beside: number) {
+  const cell = (z: number, q: number) => {
     const { perStep, offset } = list[q]!;
-    return half + binOf(z * perStep + offset, half);
+    return (half + binOf(z * perStep + offset, half)) * stride + q * beside;
   };
-  const table = Uint8Array.from({ length: PLACES * list.length }, (_, i) =>
-    bin((Math.floor(i / list.length) + 0.5) / PER_DEVIATION - MOST, i % list.length),
+  const table = Uint16Array.from({ length: PLACES * list.length }, (_, i) =>
+    cell((Math.floor(i / list.length) + 0.5) / PER_DEVIATION - MOST, i % list.length),
   );
-  return { table, bin };
+  return { table, cell };
 }
 
 const LINE_HALF = 20;
@@ -42,6 +50,8 @@ const LINE_PRIOR = 0.05;
 const line = tilings(
   [0.2, 0.3, 0.45, 0.65].flatMap((step) => [0, 0.5].map((offset) => ({ perStep: 1 / step, offset }))),
   LINE_HALF,
+  8,
+  1,
 );
 const LINE_TABLE = line.table;
 
@@ -51,49 +61,60 @@ export function noveltyOfOne(cells: Uint16Array, at: number, z: number): number 
   const inside = place >= 0 && place < PLACES;
   const first = inside ? 8 * Math.floor(place) : 0;
   let product = 1;
-  let cell = at;
   for (let q = 0; q < 8; q++) {
-    const c = cell + (inside ? LINE_TABLE[first + q]! : line.bin(z, q));
+    const c = at + (inside ? LINE_TABLE[first + q]! : line.cell(z, q));
     const count = cells[c]!;
     product *= count + LINE_PRIOR;
     cells[c] = count + 1;
-    cell += LINE_BINS;
   }
   return product;
 }
 
 const PAIR_HALF = 11;
 const PAIR_BINS = 2 * PAIR_HALF + 1;
-export const PAIR_CELLS = 4 * PAIR_BINS * PAIR_BINS;
+/** Tables of pairs that a series has, and tilings of each. */
+const PAIR_TABLES = 2;
+const PAIR_TILINGS = 4;
+export const PAIR_CELLS = PAIR_TABLES * PAIR_TILINGS * PAIR_BINS * PAIR_BINS;
 const PAIR_PRIOR = 0.1;
-const shifted = (offsets: readonly number[]) =>
+const shifted = (offsets: readonly number[], stride: number) =>
   tilings(
     offsets.map((offset) => ({ perStep: 1 / 0.6, offset: offset - 0.5 })),
     PAIR_HALF,
+    stride,
+    0,
   );
-const along = shifted([0, 0.25, 0.5, 0.75]);
-const across = shifted([0, 0.75, 0.5, 0.25]);
+const along = shifted([0, 0.25, 0.5, 0.75], PAIR_BINS);
+const across = shifted([0, 0.75, 0.5, 0.25], 1);
 const ALONG_TABLE = along.table;
 const ACROSS_TABLE = across.table;
+/** Where the cells of a pair of bins are: in order of their distance from the middle, where most rows fall. */
+const PAIR_PLACE = new Uint16Array(PAIR_BINS * PAIR_BINS);
+const fromMiddle = (i: number) =>
+  Math.max(Math.abs(Math.floor(i / PAIR_BINS) - PAIR_HALF), Math.abs((i % PAIR_BINS) - PAIR_HALF));
+Array.from(PAIR_PLACE.keys())
+  .sort((a, b) => fromMiddle(a) - fromMiddle(b) || a - b)
+  .forEach((bins, place) => {
+    PAIR_PLACE[bins] = place * PAIR_TABLES * PAIR_TILINGS;
+  });
 
-/** Two deviations together, over four tilings shifted along both. */
-export function noveltyOfPair(cells: Uint16Array, at: number, a: number, b: number): number {
+/** Two deviations together, over four tilings shifted along both. `table`: which of the series' pairs. */
+export function noveltyOfPair(cells: Uint16Array, at: number, table: number, a: number, b: number): number {
   const placeA = (a + MOST) * PER_DEVIATION;
   const placeB = (b + MOST) * PER_DEVIATION;
   const insideA = placeA >= 0 && placeA < PLACES;
   const insideB = placeB >= 0 && placeB < PLACES;
-  const firstA = insideA ? 4 * Math.floor(placeA) : 0;
-  const firstB = insideB ? 4 * Math.floor(placeB) : 0;
+  const firstA = insideA ? PAIR_TILINGS * Math.floor(placeA) : 0;
+  const firstB = insideB ? PAIR_TILINGS * Math.floor(placeB) : 0;
+  const first = at + table * PAIR_TILINGS;
   let product = 1;
-  let cell = at;
-  for (let q = 0; q < 4; q++) {
-    const row = insideA ? ALONG_TABLE[firstA + q]! : along.bin(a, q);
-    const column = insideB ? ACROSS_TABLE[firstB + q]! : across.bin(b, q);
-    const c = cell + row * PAIR_BINS + column;
+  for (let q = 0; q < PAIR_TILINGS; q++) {
+    const row = insideA ? ALONG_TABLE[firstA + q]! : along.cell(a, q);
+    const column = insideB ? ACROSS_TABLE[firstB + q]! : across.cell(b, q);
+    const c = first + PAIR_PLACE[row + column]! + q;
     const count = cells[c]!;
     product *= count + PAIR_PRIOR;
     cells[c] = count + 1;
-    cell += PAIR_BINS * PAIR_BINS;
   }
   return product;
 }
@@ -101,29 +122,30 @@ export function noveltyOfPair(cells: Uint16Array, at: number, a: number, b: numb
 export const PHASES = 12;
 const PHASE_HALF = 20;
 const PHASE_BINS = 2 * PHASE_HALF + 1;
-/** Two tilings, and the rows seen in each phase at the end. */
-export const PHASE_CELLS = PHASES * (2 * PHASE_BINS + 1);
+/** Of each phase: the rows seen in it, then its bins, two tilings side by side. */
+const ONE_PHASE = 1 + 2 * PHASE_BINS;
+export const PHASE_CELLS = PHASES * ONE_PHASE;
 const PHASE_PRIOR = 0.2;
 const PER_PHASE_STEP = 1 / 0.5;
 
 /** One deviation within one of `PHASES` phases of the season. Divide by `phaseRows` before, not by all rows. */
 export function noveltyInPhase(cells: Uint16Array, at: number, phase: number, z: number): number {
+  const first = at + phase * ONE_PHASE;
   let product = 1;
   for (let q = 0; q < 2; q++) {
     let b = Math.floor(z * PER_PHASE_STEP + q * 0.5 + 0.5);
     b = b > PHASE_HALF ? PHASE_HALF : b < -PHASE_HALF ? -PHASE_HALF : b;
-    const cell = at + (2 * phase + q) * PHASE_BINS + PHASE_HALF + b;
+    const cell = first + 1 + 2 * (PHASE_HALF + b) + q;
     const count = cells[cell]!;
     product *= count + PHASE_PRIOR;
     cells[cell] = count + 1;
   }
-  cells[at + 2 * PHASES * PHASE_BINS + phase]! += 1;
+  cells[first]! += 1;
   return product;
 }
 
 /** Rows learned in a phase. */
-export const phaseRows = (cells: Uint16Array, at: number, phase: number): number =>
-  cells[at + 2 * PHASES * PHASE_BINS + phase]!;
+export const phaseRows = (cells: Uint16Array, at: number, phase: number): number => cells[at + phase * ONE_PHASE]!;
 
 /** Halves every count: the table forgets, and no count overflows. */
 export function halve(cells: Uint16Array, from: number, to: number): void {

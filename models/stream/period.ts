@@ -80,8 +80,20 @@ function peakLag(data: Float64Array, ring: number, filled: number): number {
   if (!(power > 0 && power < Number.POSITIVE_INFINITY)) return 0;
   const most = Math.floor(filled / CYCLES);
   const correlation = (lag: number) => {
+    // four sums, as each addition waits for the one before it
     let sum = 0;
-    for (let i = lag; i < filled; i++) sum += centred[i]! * centred[i - lag]!;
+    let sum1 = 0;
+    let sum2 = 0;
+    let sum3 = 0;
+    let i = lag;
+    for (; i + 3 < filled; i += 4) {
+      sum += centred[i]! * centred[i - lag]!;
+      sum1 += centred[i + 1]! * centred[i + 1 - lag]!;
+      sum2 += centred[i + 2]! * centred[i + 2 - lag]!;
+      sum3 += centred[i + 3]! * centred[i + 3 - lag]!;
+    }
+    for (; i < filled; i++) sum += centred[i]! * centred[i - lag]!;
+    sum += sum1 + sum2 + sum3;
     return (sum * filled) / ((filled - lag) * power);
   };
   let [best, bestLag, trough] = [LEAST_PEAK, 0, 1];

@@ -22,23 +22,26 @@ const OWN_ERROR = 5;
 const LENGTH = 6;
 const POSITION = 7;
 const CHOSEN = 8;
+/** Profiles: of each bucket the number of rows and their mean, side by side. */
 const DAY = 9;
 const OWN = DAY + 2 * BUCKETS;
 const FINDER = OWN + 2 * BUCKETS;
 export const SEASON_DOUBLES = FINDER + PERIOD_DOUBLES;
 
-/** What `stepSeason` leaves behind: one object, as this runs for every row. */
-export const season = {
-  /** Value less prediction, before the value was learned. */
-  residual: 0,
-  /** Usual square of the residual. */
-  square: 0,
-  expected: 0,
-  /** Place in the season, in [0, 24). */
-  bucket: 0,
-  /** The season was just changed for another. */
-  changed: false,
-};
+/** What `stepSeason` takes and leaves behind, in one array: a number passed through a call may cost an object. */
+export const season = new Float64Array(8);
+/** Of the row; the weight of the row in running means. */
+export const TIME_MS = 0;
+export const VALUE = 1;
+export const RATE = 2;
+/** Value less prediction, before the value was learned; the usual square of that; the prediction. */
+export const RESIDUAL = 3;
+export const SQUARE = 4;
+export const EXPECTED = 5;
+/** Place in the season, in [0, 24). */
+export const BUCKET = 6;
+/** 1 where the season was just changed for another, else 0. */
+export const CHANGED = 7;
 
 export function startSeason(data: Float64Array, at: number): void {
   data.fill(0, at, at + SEASON_DOUBLES);
@@ -50,27 +53,27 @@ function predict(data: Float64Array, profile: number, bucket: number, otherwise:
   const after = bucket === BUCKETS - 1 ? 0 : bucket + 1;
   let sum = 0;
   let weight = 0;
-  if (data[profile + bucket]! > 0) {
-    sum += 2 * data[profile + BUCKETS + bucket]!;
+  if (data[profile + 2 * bucket]! > 0) {
+    sum += 2 * data[profile + 2 * bucket + 1]!;
     weight += 2;
   }
-  if (data[profile + before]! > 0) {
-    sum += data[profile + BUCKETS + before]!;
+  if (data[profile + 2 * before]! > 0) {
+    sum += data[profile + 2 * before + 1]!;
     weight++;
   }
-  if (data[profile + after]! > 0) {
-    sum += data[profile + BUCKETS + after]!;
+  if (data[profile + 2 * after]! > 0) {
+    sum += data[profile + 2 * after + 1]!;
     weight++;
   }
   return weight > 0 ? sum / weight : otherwise;
 }
 
 function teach(data: Float64Array, profile: number, bucket: number, value: number, most: number): void {
-  let count = data[profile + bucket]! + 1;
+  let count = data[profile + 2 * bucket]! + 1;
   if (count > most) count = most;
-  data[profile + bucket] = count;
-  const mean = data[profile + BUCKETS + bucket]!;
-  data[profile + BUCKETS + bucket] = mean + (value - mean) / count;
+  data[profile + 2 * bucket] = count;
+  const mean = data[profile + 2 * bucket + 1]!;
+  data[profile + 2 * bucket + 1] = mean + (value - mean) / count;
 }
 
 /** Hour of the day. Not by %, which is a call. */
@@ -82,15 +85,11 @@ function bucketOfDay(timeMs: number): number {
   return Math.floor(ofDay / (DAY_MS / BUCKETS));
 }
 
-/** `rate`: weight of the row in running means; `memory`: rows that they remember. Leaves its results in `season`. */
-export function stepSeason(
-  data: Float64Array,
-  at: number,
-  timeMs: number,
-  value: number,
-  rate: number,
-  memory: number,
-): void {
+/** Takes the row from `season` and leaves its results there. `memory`: rows that running means remember. */
+export function stepSeason(data: Float64Array, at: number, memory: number): void {
+  const timeMs = season[TIME_MS]!;
+  const value = season[VALUE]!;
+  const rate = season[RATE]!;
   const most = memory / BUCKETS;
   const mean = data[at + MEAN]! + (value - data[at + MEAN]!) * rate;
   data[at + MEAN] = mean;
@@ -104,7 +103,7 @@ export function stepSeason(
   data[at + DAY_SQUARE] = square + (dayError - square) * rate;
   if (timed) teach(data, profile, bucket, value, most);
 
-  season.changed = false;
+  season[CHANGED] = 0;
   const length = data[at + LENGTH]!;
   if (length > 0) {
     let position = data[at + POSITION]! + 1;
@@ -130,7 +129,7 @@ export function stepSeason(
     const better = rows > length && ours < (chosen ? KEEP : TAKE) * day;
     if (better !== chosen) {
       data[at + CHOSEN] = better ? 1 : 0;
-      season.changed = true;
+      season[CHANGED] = 1;
     }
     if (better) {
       bucket = place;
@@ -140,10 +139,10 @@ export function stepSeason(
     }
   }
   if (stepPeriod(data, at + FINDER, value)) renew(data, at, most);
-  season.residual = residual;
-  season.square = square;
-  season.expected = expected;
-  season.bucket = bucket;
+  season[RESIDUAL] = residual;
+  season[SQUARE] = square;
+  season[EXPECTED] = expected;
+  season[BUCKET] = bucket;
 }
 
 /** Takes over a period that was found: its profile from what is remembered, so that it is of use at once. */
@@ -169,7 +168,7 @@ function renew(data: Float64Array, at: number, most: number): void {
   data[at + OWN_ROWS] = 0;
   data[at + DAY_ERROR] = 0;
   data[at + OWN_ERROR] = 0;
-  if (data[at + CHOSEN]! > 0) season.changed = true;
+  if (data[at + CHOSEN]! > 0) season[CHANGED] = 1;
   data[at + CHOSEN] = 0;
 }
 
@@ -187,6 +186,6 @@ export function followed(data: Float64Array, at: number, levelSquare: number): n
   const own = usedPeriod(data, at);
   if (own > 0) return data[at + OWN_SQUARE]! < TELLING * levelSquare ? own : 0;
   if (!(data[at + DAY_SQUARE]! < TELLING * levelSquare)) return 0;
-  for (let b = 0; b < BUCKETS; b++) if (!(data[at + DAY + b]! > 0)) return 0;
+  for (let b = 0; b < BUCKETS; b++) if (!(data[at + DAY + 2 * b]! > 0)) return 0;
   return -1;
 }

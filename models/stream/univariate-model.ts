@@ -26,6 +26,6 @@ export function univariateModel(state?: StreamModelState, options: UnivariateOpt
       bank.score(slots(rows), timesMs, rows, out);
       fill(out, rows);
     },
-    save: () => ({ kind: "univariate", version: 1, dims: 1, values: { series: Array.from(bank.saveBlock(0, 1)) } }),
+    save: () => ({ kind: "univariate", version: 2, dims: 1, values: { series: Array.from(bank.saveBlock(0, 1)) } }),
   };
 }

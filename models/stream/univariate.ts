@@ -1,22 +1,12 @@
 import { clampValue } from "../statistical/scale.ts";
-import { ALARM_DOUBLES, type AlarmOptions, stepAlarm } from "./alarm.ts";
-import { AR_DOUBLES, startAr, stepAr } from "./autoregression.ts";
-import {
-  halve,
-  LINE_CELLS,
-  noveltyInPhase,
-  noveltyOfOne,
-  noveltyOfPair,
-  PAIR_CELLS,
-  PHASE_CELLS,
-  PHASES,
-  phaseRows,
-} from "./novelty.ts";
+import * as decision from "./alarm.ts";
+import { AR_DOUBLES, ar, startAr, stepAr } from "./autoregression.ts";
 import type { SeriesScorer, SeriesScores } from "./scorer.ts";
-import { followed, SEASON_DOUBLES, season, startSeason, stepSeason } from "./seasons.ts";
+import * as seasons from "./seasons.ts";
+import * as surprise from "./surprise.ts";
 import { learnTail, TAIL_CELLS, tailOf } from "./tail.ts";
 
-export interface UnivariateOptions extends AlarmOptions {
+export interface UnivariateOptions extends decision.AlarmOptions {
   /** Rows over which energies are averaged for the score. */
   smoothing?: number;
   /** Rows that running means remember. */
@@ -29,8 +19,6 @@ export interface UnivariateOptions extends AlarmOptions {
 const WARM = 10;
 const SHORT = 6;
 const ROUGH = 48;
-/** Largest count before tables are halved; below what a cell holds. */
-const MOST_COUNT = 60_000;
 
 const ROWS = 0;
 const LAST = 1;
@@ -53,18 +41,12 @@ const COUNTED = 17;
 const SCORE = 18;
 const TAIL_COUNTED = 19;
 const ALARM = 20;
-const AR = ALARM + ALARM_DOUBLES;
+const AR = ALARM + decision.ALARM_DOUBLES;
 const SEASON = AR + AR_DOUBLES;
-const DOUBLES = SEASON + SEASON_DOUBLES;
+const DOUBLES = SEASON + seasons.SEASON_DOUBLES;
 
-const LEVEL_CELLS = 0;
-const SEASON_CELLS = LEVEL_CELLS + LINE_CELLS;
-const SHORT_CELLS = SEASON_CELLS + LINE_CELLS;
-const ROUGH_PAIR = SHORT_CELLS + LINE_CELLS;
-const SEASON_PAIR = ROUGH_PAIR + PAIR_CELLS;
-const PHASE = SEASON_PAIR + PAIR_CELLS;
-const NOVEL_CELLS = PHASE + PHASE_CELLS;
-const CELLS = Math.ceil((NOVEL_CELLS + TAIL_CELLS) / 3) * 3;
+/** The tail's cells, then those of the surprise. */
+const CELLS = Math.ceil((TAIL_CELLS + surprise.SURPRISE_CELLS) / 3) * 3;
 /** Three cells of 16 bits make one whole double in a saved state. */
 const SAVED = DOUBLES + CELLS / 3;
 
@@ -94,7 +76,10 @@ export function univariateScorer({
   if (!(smoothing >= 1)) throw new RangeError(`${name}: smoothing is ${smoothing}; give rows >= 1`);
   if (!(memory >= 100)) throw new RangeError(`${name}: memory is ${memory}; give rows >= 100`);
   if (!(clip >= 10)) throw new RangeError(`${name}: clip is ${clip}; give deviations >= 10`);
-  const alarmAt = stepAlarm(alarmOptions);
+  const decide = decision.stepAlarm(alarmOptions);
+  const { season } = seasons;
+  const { views } = surprise;
+  const { alarm } = decision;
   let size = 0;
   let data = new Float64Array(0);
   let cells = new Uint16Array(0);
@@ -113,15 +98,16 @@ export function univariateScorer({
     }
     for (let slot = size; slot < slots; slot++) {
       startAr(data, slot * DOUBLES + AR);
-      startSeason(data, slot * DOUBLES + SEASON);
+      seasons.startSeason(data, slot * DOUBLES + SEASON);
     }
     size = slots;
   }
 
   /** One row: reads and writes the state of one slot. */
-  function step(slot: number, timeMs: number, raw: number, out: SeriesScores, row: number): void {
+  function step(slot: number, timesMs: Float64Array, values: Float64Array, out: SeriesScores, row: number): void {
     const at = slot * DOUBLES;
     const first = slot * CELLS;
+    const raw = values[row]!;
     if (!Number.isFinite(raw)) {
       out.score[row] = data[at + ROWS]! > 0 ? data[at + SCORE]! : 0;
       out.alarm[row] = 0;
@@ -148,14 +134,18 @@ export function univariateScorer({
     const u = d / levelDev;
     const zLevel = warm ? u : 0;
 
-    stepSeason(data, at + SEASON, timeMs, value, rate, memory);
-    const { residual, square, expected, bucket } = season;
-    const residualDev = deviation(square, expected);
-    const zSeason = warm ? residual / residualDev : 0;
-    if (season.changed) cells.fill(0, first + PHASE, first + PHASE + PHASE_CELLS);
+    season[seasons.TIME_MS] = timesMs[row]!;
+    season[seasons.VALUE] = value;
+    season[seasons.RATE] = rate;
+    seasons.stepSeason(data, at + SEASON, memory);
+    const expected = season[seasons.EXPECTED]!;
+    const residualDev = deviation(season[seasons.SQUARE]!, expected);
+    const zSeason = warm ? season[seasons.RESIDUAL]! / residualDev : 0;
+    if (season[seasons.CHANGED]! > 0) surprise.forgetPhases(cells, first + TAIL_CELLS);
 
-    const bounded = seen < 2 ? 0 : u > 20 ? 20 : u < -20 ? -20 : u;
-    const error = stepAr(data, at + AR, bounded);
+    ar.values[ar.INPUT] = seen < 2 ? 0 : u > 20 ? 20 : u < -20 ? -20 : u;
+    stepAr(data, at + AR);
+    const error = ar.values[ar.ERROR]!;
     data[at + LEVEL] = level + d * rate;
     data[at + LEVEL_VAR] = data[at + LEVEL_VAR]! + (d * (value - data[at + LEVEL]!) - data[at + LEVEL_VAR]!) * rate;
     const errorMean = data[at + ERROR_MEAN]!;
@@ -200,47 +190,42 @@ export function univariateScorer({
     data[at + ROUGH_VAR] = data[at + ROUGH_VAR]! + (d * d * (1 - rate) - data[at + ROUGH_VAR]!) * rate;
     data[at + LAST] = value;
 
-    let counted = data[at + COUNTED]!;
-    if (counted >= MOST_COUNT) {
-      halve(cells, first, first + NOVEL_CELLS);
-      counted /= 2;
-    }
-    const phase = ((bucket * PHASES) / 24) | 0;
-    const inPhase = phaseRows(cells, first + PHASE, phase);
-    const lines =
-      noveltyOfOne(cells, first + LEVEL_CELLS, zLevel) *
-      noveltyOfOne(cells, first + SEASON_CELLS, zSeason) *
-      noveltyOfOne(cells, first + SHORT_CELLS, zShort);
-    const pairs =
-      noveltyOfPair(cells, first + ROUGH_PAIR, zShort, zRough) *
-      noveltyOfPair(cells, first + SEASON_PAIR, zLevel, zSeason);
-    const phased = noveltyInPhase(cells, first + PHASE, phase, zLevel);
-    // six views of equal weight, whose tilings share it: one logarithm of all, as its argument stays within 10^-60..10^230
-    const all2 = (counted + 1) * (counted + 1);
-    const own2 = (inPhase + 1) * (inPhase + 1);
-    const all8 = all2 * all2 * (all2 * all2);
-    const own8 = own2 * own2 * (own2 * own2);
-    const surprise =
-      Math.log10(
-        ((all8 * all8 * all8) / (lines * pairs * pairs)) * ((all8 * all8 * own8) / (phased * phased * phased * phased)),
-      ) / 48;
-    data[at + COUNTED] = counted + 1;
+    views[surprise.LEVEL] = zLevel;
+    views[surprise.SEASON] = zSeason;
+    views[surprise.SHORT] = zShort;
+    views[surprise.ROUGH] = zRough;
+    views[surprise.BUCKET] = season[seasons.BUCKET]!;
+    views[surprise.COUNTED] = data[at + COUNTED]!;
+    surprise.stepSurprise(cells, first + TAIL_CELLS);
+    data[at + COUNTED] = views[surprise.COUNTED]!;
     data[at + ROWS] = seen + 1;
-    out.alarm[row] = alarmAt(data, at + ALARM, seen, surprise);
+    alarm[decision.SEEN] = seen;
+    alarm[decision.SURPRISE] = views[surprise.SURPRISE]!;
+    decide(data, at + ALARM);
+    out.alarm[row] = alarm[decision.RAISED]!;
     if (out.expected) out.expected[row] = warm ? expected : Number.NaN;
     if (out.scale) out.scale[row] = warm ? residualDev : Number.NaN;
-    if (out.period) out.period[row] = warm ? followed(data, at + SEASON, data[at + LEVEL_VAR]!) : 0;
+    if (out.period) out.period[row] = warm ? seasons.followed(data, at + SEASON, data[at + LEVEL_VAR]!) : 0;
     const logEnergy = Math.log(energy + 1e-9);
     const total = data[at + TAIL_COUNTED]!;
-    if (out.tail) out.tail[row] = warm ? tailOf(cells, first + NOVEL_CELLS, total, logEnergy) : 1;
-    if (warm) data[at + TAIL_COUNTED] = learnTail(cells, first + NOVEL_CELLS, total, logEnergy);
+    if (out.tail) out.tail[row] = warm ? tailOf(cells, first, total, logEnergy) : 1;
+    if (warm) data[at + TAIL_COUNTED] = learnTail(cells, first, total, logEnergy);
   }
 
   function check(slots: Uint32Array, timesMs: Float64Array, values: Float64Array, out: SeriesScores): void {
     const rows = slots.length;
-    for (const column of [timesMs, values, out.score, out.alarm, out.expected, out.scale, out.period, out.tail])
-      if (column && column.length !== rows)
-        throw new RangeError(`${name}: ${rows} slots but ${column.length} values; give columns of one length`);
+    checkColumn(rows, timesMs);
+    checkColumn(rows, values);
+    checkColumn(rows, out.score);
+    checkColumn(rows, out.alarm);
+    checkColumn(rows, out.expected);
+    checkColumn(rows, out.scale);
+    checkColumn(rows, out.period);
+    checkColumn(rows, out.tail);
+  }
+  function checkColumn(rows: number, column: Float64Array | undefined): void {
+    if (column && column.length !== rows)
+      throw new RangeError(`${name}: ${rows} slots but ${column.length} values; give columns of one length`);
   }
   function refuse(slot: number): never {
     throw new RangeError(`${name}: slot ${slot} of ${size}; call resize first`);
@@ -259,7 +244,7 @@ export function univariateScorer({
       for (let row = 0; row < slots.length; row++) {
         const slot = slots[row]!;
         if (slot >= size) refuse(slot);
-        step(slot, timesMs[row]!, values[row]!, out, row);
+        step(slot, timesMs, values, out, row);
       }
     },
     score(slots, timesMs, values, out) {
@@ -270,7 +255,7 @@ export function univariateScorer({
         if (slot >= size) refuse(slot);
         state.set(data.subarray(slot * DOUBLES, (slot + 1) * DOUBLES));
         counts.set(cells.subarray(slot * CELLS, (slot + 1) * CELLS));
-        step(slot, timesMs[row]!, values[row]!, out, row);
+        step(slot, timesMs, values, out, row);
         data.set(state, slot * DOUBLES);
         cells.set(counts, slot * CELLS);
       }
