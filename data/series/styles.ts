@@ -122,6 +122,32 @@ export const STYLES = {
     const slow = ar1(r, 0.8);
     return ({ phase }) => level * Math.exp(spread * slow() + 0.1 * wave(phase)) + (r.uniform() < 0.004 ? level : 0);
   },
+  /** A narrow peak at one time of every day, as of a backup. */
+  nightly(r) {
+    const [level, noise, at, width] = [
+      10 + 30 * r.uniform(),
+      1 + 4 * r.uniform(),
+      r.uniform(),
+      0.01 + 0.04 * r.uniform(),
+    ];
+    const height = (4 + 8 * r.uniform()) * noise;
+    return ({ phase }) => level + ((phase - at + 1) % 1 < width ? height : 0) + noise * r.normal();
+  },
+  /** A disk that fills slowly, with a day. */
+  growing(r) {
+    const [level, slope, depth] = [20 + 30 * r.uniform(), 0.002 + 0.008 * r.uniform(), 3 * r.uniform()];
+    const noise = ar1(r, 0.8);
+    return ({ phase, row }) => level + slope * row + depth * wave(phase) + 0.7 * noise();
+  },
+  /** Latency: log-normal about a level that moves, with rare outliers. */
+  latency(r) {
+    const [level, spread, often] = [5 + 100 * r.uniform(), 0.1 + 0.3 * r.uniform(), 0.002 + 0.008 * r.uniform()];
+    const slow = ar1(r, 0.98);
+    return () => {
+      const outlier = r.uniform() < often ? 1 + 4 * r.uniform() : 1;
+      return level * Math.exp(0.15 * slow() + spread * r.normal()) * outlier;
+    };
+  },
 } satisfies Record<string, Style>;
 
 export type StyleName = keyof typeof STYLES;
