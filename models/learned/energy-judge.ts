@@ -18,7 +18,7 @@ export interface EnergyJudge {
 
 /** Score E / (1 + E), an alarm where log E is new and high, and the tail of both: what a raw strangeness lacks. */
 export function energyJudge(): EnergyJudge {
-  const alarms = univariateScorer();
+  const alarms = univariateScorer({ stillness: Number.POSITIVE_INFINITY });
   alarms.resize(1);
   const slot = new Uint32Array(1);
   const [time, value, one] = [new Float64Array(1), new Float64Array(1), () => new Float64Array(1)];

@@ -62,7 +62,7 @@ export function multivariateModel(
   const name = "multivariate";
   const count = Math.ceil(dims / groupDims);
   const recent = recentRows(dims, memoryRows);
-  const alarms = univariateScorer();
+  const alarms = univariateScorer({ stillness: Number.POSITIVE_INFINITY });
   alarms.resize(1);
   const last = new Float64Array(dims);
   /** How far the level of each column has moved since it was fitted, in its deviations. */

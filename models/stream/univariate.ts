@@ -1,8 +1,10 @@
 import { clampValue } from "../statistical/scale.ts";
 import * as decision from "./alarm.ts";
 import { AR_DOUBLES, ar, startAr, stepAr } from "./autoregression.ts";
+import { CELLS_A_DOUBLE, packCells, unpackCells } from "./packed-cells.ts";
 import type { SeriesScorer, SeriesScores } from "./scorer.ts";
 import * as seasons from "./seasons.ts";
+import { CHANGE, RATE, STILL_DOUBLES, stepStill, still, TOO_LONG } from "./stillness.ts";
 import * as surprise from "./surprise.ts";
 import { learnTail, TAIL_CELLS, tailOf } from "./tail.ts";
 
@@ -13,12 +15,16 @@ export interface UnivariateOptions extends decision.AlarmOptions {
   memory?: number;
   /** Deviations from the level beyond which a value is learned as if it were there: a glitch must not blind. */
   clip?: number;
+  /** Powers of ten of improbability at which it raises an alarm that the series keeps still; Infinity for never. */
+  stillness?: number;
 }
 
 /** Rows before deviations are believed. */
 const WARM = 10;
 const SHORT = 6;
 const ROUGH = 48;
+/** Surprise, in powers of ten, at the row where a series has kept still for too long. */
+const STILL_SURPRISE = 3;
 
 const ROWS = 0;
 const LAST = 1;
@@ -41,14 +47,16 @@ const COUNTED = 17;
 const SCORE = 18;
 const TAIL_COUNTED = 19;
 const ALARM = 20;
-const AR = ALARM + decision.ALARM_DOUBLES;
+const STILL = ALARM + decision.ALARM_DOUBLES;
+const AR = STILL + STILL_DOUBLES;
 const SEASON = AR + AR_DOUBLES;
 const DOUBLES = SEASON + seasons.SEASON_DOUBLES;
 
 /** The tail's cells, then those of the surprise. */
-const CELLS = Math.ceil((TAIL_CELLS + surprise.SURPRISE_CELLS) / 3) * 3;
-/** Three cells of 16 bits make one whole double in a saved state. */
-const SAVED = DOUBLES + CELLS / 3;
+const PACKED = Math.ceil((TAIL_CELLS + surprise.SURPRISE_CELLS) / CELLS_A_DOUBLE);
+const CELLS = PACKED * CELLS_A_DOUBLE;
+/** Doubles of a saved state. */
+const SAVED = DOUBLES + PACKED;
 
 /** Distances are divided by the running deviation and a floor that keeps constants from being strange. */
 const deviation = (variance: number, mean: number) => Math.sqrt(variance) + 1e-9 + 1e-6 * Math.abs(mean);
@@ -70,12 +78,14 @@ export function univariateScorer({
   smoothing = 100,
   memory = 20_000,
   clip = 50,
+  stillness = 4,
   ...alarmOptions
 }: UnivariateOptions = {}): SeriesScorer {
   const name = "univariate";
   if (!(smoothing >= 1)) throw new RangeError(`${name}: smoothing is ${smoothing}; give rows >= 1`);
   if (!(memory >= 100)) throw new RangeError(`${name}: memory is ${memory}; give rows >= 100`);
   if (!(clip >= 10)) throw new RangeError(`${name}: clip is ${clip}; give deviations >= 10`);
+  if (!(stillness > 0)) throw new RangeError(`${name}: stillness is ${stillness}; give powers of ten > 0`);
   const decide = decision.stepAlarm(alarmOptions);
   const { season } = seasons;
   const { views } = surprise;
@@ -189,6 +199,9 @@ export function univariateScorer({
     data[at + ROUGH_MEAN] = roughMean + d * rate;
     data[at + ROUGH_VAR] = data[at + ROUGH_VAR]! + (d * d * (1 - rate) - data[at + ROUGH_VAR]!) * rate;
     data[at + LAST] = value;
+    still[CHANGE] = Math.abs(change);
+    still[RATE] = rate;
+    stepStill(data, at + STILL, stillness, memory);
 
     views[surprise.LEVEL] = zLevel;
     views[surprise.SEASON] = zSeason;
@@ -200,7 +213,8 @@ export function univariateScorer({
     data[at + COUNTED] = views[surprise.COUNTED]!;
     data[at + ROWS] = seen + 1;
     alarm[decision.SEEN] = seen;
-    alarm[decision.SURPRISE] = views[surprise.SURPRISE]!;
+    const strange = views[surprise.SURPRISE]!;
+    alarm[decision.SURPRISE] = still[TOO_LONG]! > 0 && strange < STILL_SURPRISE ? STILL_SURPRISE : strange;
     decide(data, at + ALARM);
     out.alarm[row] = alarm[decision.RAISED]!;
     if (out.expected) out.expected[row] = warm ? expected : Number.NaN;
@@ -267,8 +281,7 @@ export function univariateScorer({
       for (let slot = from; slot < to; slot++) {
         const base = (slot - from) * SAVED;
         out.set(data.subarray(slot * DOUBLES, (slot + 1) * DOUBLES), base);
-        for (let k = 0, c = slot * CELLS; k < CELLS / 3; k++, c += 3)
-          out[base + DOUBLES + k] = cells[c]! + 65_536 * cells[c + 1]! + 4_294_967_296 * cells[c + 2]!;
+        packCells(cells, slot * CELLS, out, base + DOUBLES, PACKED);
       }
       return out;
     },
@@ -281,14 +294,7 @@ export function univariateScorer({
       for (let slot = from; slot < to; slot++) {
         const base = (slot - from) * SAVED;
         data.set(state.subarray(base, base + DOUBLES), slot * DOUBLES);
-        for (let k = 0, c = slot * CELLS; k < CELLS / 3; k++, c += 3) {
-          const packed = state[base + DOUBLES + k]!;
-          const high = Math.floor(packed / 4_294_967_296);
-          const low = packed - high * 4_294_967_296;
-          cells[c] = low % 65_536;
-          cells[c + 1] = Math.floor(low / 65_536);
-          cells[c + 2] = high;
-        }
+        unpackCells(state, base + DOUBLES, cells, slot * CELLS, PACKED);
       }
     },
   };
