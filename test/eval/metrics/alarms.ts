@@ -1,24 +1,15 @@
 /**
- * `npm run eval -- alarms [--json]`: the alarm at a fixed threshold, category by category of NAB, and on generated series.
- * Twice: with the defaults, and with threshold and habituation chosen for each category on the others and on generated series
- * (seeds of their own): what a user may expect of series like none of those that the design was chosen on.
+ * `npm run eval -- alarms [--json]`: the alarm at a fixed threshold, category by category of NAB, on generated series and on
+ * single columns of SMD and ASD. On NAB twice: with the defaults, and with threshold and habituation chosen for each
+ * category on the others, on generated series (seeds of their own) and on the columns: what a user may expect of series
+ * like none of those.
  */
 import { parseArgs } from "node:util";
-import { generate } from "../../../data/series/generate.ts";
-import { STYLES, type StyleName } from "../../../data/series/styles.ts";
-import type { AlarmOptions } from "../../../models/stream/alarm.ts";
-import { univariateScorer } from "../../../models/stream/univariate.ts";
 import { type NabFile, nabScore } from "../../../pipelines/learn/measures/nab.ts";
-import { dataDir, hasData, nabSeries } from "./data.ts";
+import { alarmsOf, columnCases, generatedCases, hitsByKind, nabCases } from "./alarm-cases.ts";
+import { dataDir, hasData } from "./data.ts";
 
-interface Case {
-  readonly category: string;
-  readonly timesMs: Float64Array;
-  readonly values: Float64Array;
-  readonly windows: readonly (readonly [number, number])[];
-}
-
-const THRESHOLDS = [0.9, 1, 1.1, 1.2, 1.3, 1.4];
+const THRESHOLDS = [1.1, 1.2, 1.3, 1.4, 1.5];
 const HABITS = [0.15, 0.2, 0.25, 0.3];
 const { values } = parseArgs({ options: { json: { type: "boolean" } } });
 if (!hasData()) {
@@ -26,25 +17,7 @@ if (!hasData()) {
   process.exit(1);
 }
 
-function alarmsOf({ timesMs, values: series, windows }: Case, options: AlarmOptions): NabFile {
-  const bank = univariateScorer(options);
-  bank.resize(1);
-  const out = { score: new Float64Array(series.length), alarm: new Float64Array(series.length) };
-  bank.observe(new Uint32Array(series.length), timesMs, series, out);
-  return { score: out.alarm, windows };
-}
-
-const nab: Case[] = nabSeries().map((s) => ({
-  category: s.category,
-  timesMs: Float64Array.from(s.timestamps, (t) => Date.parse(`${t.replace(" ", "T")}Z`)),
-  values: s.values,
-  windows: s.windows,
-}));
-const generated = (seed: number): Case[] =>
-  (Object.keys(STYLES) as StyleName[]).flatMap((style, k) =>
-    [1, 2, 3].map((faults) => ({ category: style, ...generate({ seed: seed + 100 * k + faults, style, faults }) })),
-  );
-const [chosenOn, fresh] = [generated(1), generated(500_000)];
+const [nab, columns, chosenOn, fresh] = [nabCases(), columnCases(), generatedCases(1), generatedCases(500_000)];
 const categories = [...new Set(nab.map((c) => c.category))];
 const median = (xs: readonly number[]) => xs.slice().sort((a, b) => a - b)[xs.length >> 1] ?? Number.NaN;
 const row = (name: string, files: readonly NabFile[], note = "") => {
@@ -64,9 +37,16 @@ const settings = THRESHOLDS.flatMap((threshold) => HABITS.map((habituation) => (
 const tried = settings.map((s) => ({
   s,
   nab: nab.map((c) => alarmsOf(c, s)),
-  made: chosenOn.map((c) => alarmsOf(c, s)),
+  made: nabScore(
+    chosenOn.map((c) => alarmsOf(c, s)),
+    0.5,
+  ).score,
+  columns: nabScore(
+    columns.map((c) => alarmsOf(c, s)),
+    0.5,
+  ).score,
 }));
-/** Mean over the setting and its neighbours, of NAB without the category and of generated series. */
+/** Mean over the setting and its neighbours, of NAB without the category, of generated series and of columns. */
 const worth = (category: string) => (t: (typeof tried)[number]) => {
   const near = tried.filter(
     (o) => Math.abs(o.s.threshold - t.s.threshold) < 0.11 && Math.abs(o.s.habituation - t.s.habituation) < 0.051,
@@ -75,7 +55,9 @@ const worth = (category: string) => (t: (typeof tried)[number]) => {
     nabScore(
       o.nab.filter((_, i) => nab[i]?.category !== category),
       0.5,
-    ).score + nabScore(o.made, 0.5).score;
+    ).score +
+    o.made +
+    o.columns;
   return near.reduce((sum, o) => sum + of(o), 0) / near.length;
 };
 
@@ -94,21 +76,39 @@ const rows = categories.map((category) => {
     ),
   };
 });
+const mean = (of: readonly { standard: number }[]) => {
+  const told = of.filter((r) => Number.isFinite(r.standard));
+  return (told.reduce((s, r) => s + r.standard, 0) / told.length).toFixed(1);
+};
+const freshFiles = fresh.map((c) => alarmsOf(c, {}));
+const columnFiles = columns.map((c) => alarmsOf(c, {}));
 const sections = {
-  "defaults, each category": [...rows.map((r) => r.fixed), row("all of NAB", defaults)],
-  "chosen without the category": [...rows.map((r) => r.leftOut), row("all of NAB", leftOut)],
-  "defaults, fresh generated series": [
-    row(
-      "all styles",
-      fresh.map((c) => alarmsOf(c, {})),
-    ),
+  "defaults, each category": [
+    ...rows.map((r) => r.fixed),
+    row("all of NAB", defaults, `mean of the categories ${mean(rows.map((r) => r.fixed))}`),
   ],
+  "chosen without the category": [
+    ...rows.map((r) => r.leftOut),
+    row("all of NAB", leftOut, `mean of the categories ${mean(rows.map((r) => r.leftOut))}`),
+  ],
+  "defaults, fresh generated series": [row("all styles", freshFiles)],
+  "defaults, columns of SMD and ASD": ["smd", "asd"].map((set) =>
+    row(
+      set,
+      columnFiles.filter((_, i) => columns[i]?.category === set),
+    ),
+  ),
   "every setting tried, NAB": tried.map((t) =>
-    row(`${t.s.threshold} ${t.s.habituation}`, t.nab, `generated ${nabScore(t.made, 0.5).score.toFixed(1)}`),
+    row(
+      `${t.s.threshold} ${t.s.habituation}`,
+      t.nab,
+      `generated ${t.made.toFixed(1)}, columns ${t.columns.toFixed(1)}`,
+    ),
   ),
 };
-if (values.json) process.stdout.write(`${JSON.stringify(sections)}\n`);
-else
+const kinds = hitsByKind(fresh, freshFiles);
+if (values.json) process.stdout.write(`${JSON.stringify({ ...sections, kinds })}\n`);
+else {
   for (const [title, list] of Object.entries(sections)) {
     process.stdout.write(`\n${title.padEnd(36)} standard  windows  false/1000  median delay (of the window)\n`);
     for (const r of list)
@@ -116,3 +116,6 @@ else
         `${r.name.padEnd(36)} ${r.standard.toFixed(1).padStart(8)}  ${`${r.hit}/${r.windows}`.padStart(7)}  ${r.falsePer1000.toFixed(2).padStart(10)}  ${r.delay.toFixed(2).padStart(6)}  ${r.note}\n`,
       );
   }
+  const told = Object.entries(kinds).map(([kind, [hit, all]]) => `${kind} ${hit}/${all}`);
+  process.stdout.write(`\nfresh generated series, windows hit by kind of fault: ${told.join(", ")}\n`);
+}
