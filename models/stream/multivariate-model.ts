@@ -1,6 +1,6 @@
+import { levelAlarm } from "./level-alarm.ts";
 import { recentRows } from "./recent-rows.ts";
 import type { RowScores, StreamModel, StreamModelState } from "./stream-model.ts";
-import { univariateScorer } from "./univariate.ts";
 import { ENERGIES, startPast, type VarPast, type VarWork, varEnergies, workFor } from "./var-energies.ts";
 import { fitVar, type VarFit } from "./var-fit.ts";
 
@@ -49,7 +49,8 @@ interface Group {
  * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
  * the values give four energies a row, each over its usual size and smoothed over 5 and 10 rows; E is the geometric mean
  * of the eight over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the fitted rows. Without, it
- * learns on the way from the last rows that were not strange. Alarms are those of the univariate scorer on log E, upwards. Levels of the columns and the usual log E follow rows that are not strange.
+ * learns on the way from the last rows that were not strange. An alarm is where log E rises
+ * above a level. Levels of the columns and the usual log E follow rows that are not strange.
  *
  * Any scale; a gap counts as the last value. (order + 1) dims^2 multiply-adds a row; (order + 1) dims^2 doubles a fit and
  * `memoryRows` rows without one.
@@ -62,8 +63,7 @@ export function multivariateModel(
   const name = "multivariate";
   const count = Math.ceil(dims / groupDims);
   const recent = recentRows(dims, memoryRows);
-  const alarms = univariateScorer({ stillness: Number.POSITIVE_INFINITY });
-  alarms.resize(1);
+  const alarms = levelAlarm();
   const last = new Float64Array(dims);
   /** How far the level of each column has moved since it was fitted, in its deviations. */
   const drift = new Float64Array(dims);
@@ -87,14 +87,6 @@ export function multivariateModel(
   const counters = Float64Array.of(0, 0, firstRows, 0, 0, 0);
   const own = new Float64Array(ENERGIES);
   const sum = new Float64Array(ENERGIES);
-  const slot = Uint32Array.of(0);
-  const [time, energy] = [new Float64Array(1), new Float64Array(1)];
-  const inner = {
-    score: new Float64Array(1),
-    alarm: new Float64Array(1),
-    expected: new Float64Array(1),
-  };
-  const withTail = { ...inner, tail: new Float64Array(1) };
   if (state) restore(state);
 
   /** Energies of the row in `last`, summed over the groups. */
@@ -188,12 +180,13 @@ export function multivariateModel(
   }
 
   /** One row; `learn` also moves what is learned on the way. */
-  function step(timesMs: Float64Array, rows: Float64Array, i: number, out: RowScores): void {
+  function step(rows: Float64Array, i: number, out: RowScores): void {
     const present = takeRow(rows, i);
     const ready = groups[0]!.fit !== undefined;
     if (out.column) out.column[i] = -1;
     if (out.expected) out.expected[i] = Number.NaN;
     if (out.scale) out.scale[i] = Number.NaN;
+    if (out.tail) out.tail[i] = Number.NaN;
     out.alarm[i] = 0;
     if (present) {
       counters[0]!++;
@@ -206,17 +199,13 @@ export function multivariateModel(
         if (log < DRIFT_LIMIT) counters[5]! += log / DRIFT_ROWS;
         const e = Math.exp(Math.min(log, 30));
         counters[4] = e / (1 + e);
-        time[0] = timesMs[i]!;
-        energy[0] = log;
-        alarms.observe(slot, time, energy, out.tail ? withTail : inner);
-        // NaN while the alarms are cold
-        if (log > inner.expected[0]!) out.alarm[i] = inner.alarm[0]!;
+        if (out.tail) out.tail[i] = alarms.tail(log);
+        out.alarm[i] = alarms.step(log);
         if (out.column) explain(out, i);
       }
       if (counters[3] === 0) learnOnTheWay();
     }
     out.score[i] = counters[4]!;
-    if (out.tail) out.tail[i] = present && ready ? withTail.tail[0]! : Number.NaN;
   }
 
   /** The column whose value is furthest from its forecast, or moved furthest. */
@@ -250,7 +239,7 @@ export function multivariateModel(
       smooth: Array.from(smooth),
       weight: Array.from(weight),
       counters: Array.from(counters),
-      alarms: Array.from(alarms.saveBlock(0, 1)),
+      alarms: alarms.save(),
       ...recent.save(),
     };
     groups.forEach((g, i) => {
@@ -272,7 +261,7 @@ export function multivariateModel(
     };
     for (const [key, into] of Object.entries({ last, drift, base, smooth, weight, counters }))
       into.set(get(key, into.length));
-    alarms.loadBlock(0, 1, get("alarms"));
+    alarms.load(Array.from(get("alarms")));
     recent.load(values);
     groups.forEach((g, i) => {
       if (!values[`mean${i}`]) return;
@@ -313,7 +302,7 @@ export function multivariateModel(
       if (kept < 4 * firstRows) {
         // too little to rely on: learn on the way, beginning with these
         const out = { score: new Float64Array(n), alarm: new Float64Array(n) };
-        for (let i = 0; i < n; i++) step(timesMs, rows, i, out);
+        for (let i = 0; i < n; i++) step(rows, i, out);
         return;
       }
       const used = filled.subarray(0, kept * dims);
@@ -332,9 +321,7 @@ export function multivariateModel(
       }
       for (let i = 0; i < kept; i++) {
         sum.set(all.subarray(i * ENERGIES, (i + 1) * ENERGIES));
-        time[0] = Number.NaN;
-        energy[0] = smoothed();
-        alarms.observe(slot, time, energy, inner);
+        alarms.learn(smoothed());
       }
       smooth.fill(0);
       weight.fill(0);
@@ -345,13 +332,13 @@ export function multivariateModel(
     },
     observe(timesMs, rows, out) {
       const n = check(timesMs, rows);
-      for (let i = 0; i < n; i++) step(timesMs, rows, i, out);
+      for (let i = 0; i < n; i++) step(rows, i, out);
     },
     score(timesMs, rows, out) {
       const n = check(timesMs, rows);
       const before = save();
       for (let i = 0; i < n; i++) {
-        step(timesMs, rows, i, out);
+        step(rows, i, out);
         restore(before);
       }
     },

@@ -36,3 +36,11 @@ export function learnTail(cells: Uint16Array, first: number, total: number, logE
   cells[first + Math.floor(placeOf(logEnergy))]! += 1;
   return left + 1;
 }
+
+/** Energy that a share of those in the histogram lies above: the upper edge of its bin. */
+export function quantileOf(cells: Uint16Array, first: number, total: number, above: number): number {
+  let left = above * total;
+  let bin = BINS - 1;
+  while (bin > 0 && left >= cells[first + bin]!) left -= cells[first + bin--]!;
+  return LEAST + (bin + 1) / PER_UNIT;
+}

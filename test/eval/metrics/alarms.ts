@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type NabFile, nabScore } from "../../../pipelines/learn/measures/nab.ts";
 import { alarmsOf, columnCases, generatedCases, hitsByKind, nabCases } from "./alarm-cases.ts";
 import { dataDir, hasData } from "./data.ts";
+import { multivariateAlarms } from "./multivariate-alarms.ts";
 
 const THRESHOLDS = [1.1, 1.2, 1.3, 1.4, 1.5];
 const HABITS = [0.15, 0.2, 0.25, 0.3];
@@ -96,6 +97,11 @@ const sections = {
     row(
       set,
       columnFiles.filter((_, i) => columns[i]?.category === set),
+    ),
+  ),
+  "several columns, defaults": (["asd", "smd"] as const).flatMap((set) =>
+    [true, false].map((trained) =>
+      row(`${set}, ${trained ? "train file" : "no train file"}`, multivariateAlarms(set, trained)),
     ),
   ),
   "every setting tried, NAB": tried.map((t) =>
