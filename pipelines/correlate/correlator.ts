@@ -76,6 +76,10 @@ export function correlator(options: CorrelatorOptions): Correlator {
   const covers = { book, quiet, covered: options.covered };
   /** Known to hang together, not just not known to be apart. */
   const related = (a: string, b: string) => a === b || linked(a, b) || (graph.has(a) && graph.near(a).has(b));
+  /** Where it broke: what joined by its time alone takes nothing in after it, or an incident amid much noise never ends. */
+  const coreOf = (h: Held) => [
+    ...new Set(h.incident.anomalies.filter((a) => h.openers.includes(a.id)).map((a) => a.entity)),
+  ];
   /** Once the rate of chance is known, what nobody knows to be related joins an incident only as it begins. */
   const inTime = (h: Held, a: Anomaly) => !luck.known() || a.detectedMs <= h.incident.times.detectedMs + joinMs;
 
@@ -86,7 +90,9 @@ export function correlator(options: CorrelatorOptions): Correlator {
       const h = open.find(
         (o) =>
           a.detectedMs >= o.incident.times.faultStartMs - joinMs &&
-          o.incident.entities.some((e) => near(e, a.entity) && (inTime(o, a) || related(e, a.entity))),
+          (inTime(o, a)
+            ? o.incident.entities.some((e) => near(e, a.entity))
+            : coreOf(o).some((e) => near(e, a.entity) && related(e, a.entity))),
       );
       if (!h) continue;
       joined.set(h.incident.id, [...(joined.get(h.incident.id) ?? []), a]);
