@@ -190,6 +190,29 @@ describe("correlator with an alert budget", () => {
     expect(last.filter((o) => o.entities.includes("restless")).length).toBeLessThanOrEqual(1);
   });
 
+  it("ends an incident although what only began at the same time goes on and on", () => {
+    const c = correlator({ system: "s", windowMs: STEP, falseIncidentsPerWeek: 100 });
+    const u = uniform(5);
+    const from = 3 * DAY;
+    const open: { a: Anomaly; until: number }[] = [];
+    const begin = (a: Anomaly, until: number) => {
+      c.onAnomaly(a);
+      open.push({ a, until });
+    };
+    let ended = 0;
+    for (let i = 0; i < from + 200; i++) {
+      c.onWindow(ROWS);
+      for (const { a, until } of open) if (until === i) c.onAnomaly({ ...a, endMs: (i + 1) * STEP });
+      if (i < from && u() < 0.02) begin(anomaly(i, 6 - Math.log10(u())), i + 6);
+      if (i === from) begin(anomaly(i, 14, "latency", "db"), i + 30);
+      if (i > from && i % 2 === 0) begin(anomaly(i, 9, "latency", `batch-${i % 18}`), i + 6);
+      for (const { kind, incident } of c.advance((i + 1) * STEP))
+        if (kind === "resolved" && incident.entities.includes("db")) ended = i - from;
+    }
+    expect(ended).toBeGreaterThan(29);
+    expect(ended).toBeLessThan(60);
+  });
+
   it("goes on opening on frequent faults that nobody labels or takes up", () => {
     const every = DAY / 4;
     const fault = (i: number) => {
