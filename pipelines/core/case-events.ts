@@ -17,6 +17,8 @@ export interface LineTable {
   readonly length: number;
   readonly timeMs: Float64Array;
   readonly template: Int32Array;
+  /** Number of the line's trace, -1 where none is known. */
+  readonly trace: Int32Array;
   readonly templates: readonly {
     readonly entity: string;
     readonly text: string;

@@ -1,6 +1,7 @@
 /** What the span rankers share: who called whom, own times, entry spans; worked out once a case. */
 import type { SpanTable } from "../core/case-events.ts";
 import type { CallEdge } from "../core/records.ts";
+import { byTime, kept } from "./timed-sums.ts";
 
 export interface SpanStats {
   readonly spans: SpanTable;
@@ -14,13 +15,11 @@ export interface SpanStats {
   readonly calling: Uint8Array;
   /** Slots of roots and of crossings: the requests an owner serves. */
   readonly entries: Int32Array;
+  /** Slots in order of start. */
+  readonly order: Int32Array;
 }
 
-const KNOWN = new WeakMap<SpanTable, SpanStats>();
-
-export function spanStats(spans: SpanTable): SpanStats {
-  const known = KNOWN.get(spans);
-  if (known) return known;
+export const spanStats = kept((spans: SpanTable): SpanStats => {
   const { length, parent, owner, operation, durationUs } = spans;
   const children = new Float64Array(length);
   const calling = new Uint8Array(spans.operations.length);
@@ -42,17 +41,16 @@ export function spanStats(spans: SpanTable): SpanStats {
     calls.push(i);
     calling[operation[p] as number] = 1;
   }
-  const stats: SpanStats = {
+  return {
     spans,
     crossings: Int32Array.from(crossings),
     calls: Int32Array.from(calls),
     selfUs: children.map((c, i) => Math.max(0, (durationUs[i] as number) - c)),
     calling,
     entries: Int32Array.from(entries),
+    order: byTime(spans.startMs),
   };
-  KNOWN.set(spans, stats);
-  return stats;
-}
+});
 
 /** Calls between owners as edges; errors are not known. */
 export function edgesOf(spans: SpanTable): CallEdge[] {

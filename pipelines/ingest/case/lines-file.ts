@@ -42,6 +42,8 @@ export async function readLines(
   const templates = new Map<string, Kind>();
   const timeMs: number[] = [];
   const template: number[] = [];
+  const trace: number[] = [];
+  const traces = new Map<string, number>();
   let rejected = 0;
   let left = 0;
   for await (const { rows: records } of csvRecords(path, { careless: true })) {
@@ -52,7 +54,7 @@ export async function readLines(
       }
       const time = timeMsOf(cells[at.time_ms]);
       const entity = cells[at.service] ?? "";
-      if (!Number.isFinite(time) || entity === "") {
+      if (!(time > 0) || entity === "") {
         rejected += 1;
         continue;
       }
@@ -76,6 +78,9 @@ export async function readLines(
       templates.set(key, known);
       timeMs.push(time);
       template.push(known.index);
+      const of = cells[at.trace] ?? "";
+      if (of !== "" && !traces.has(of)) traces.set(of, traces.size);
+      trace.push(traces.get(of) ?? -1);
     }
   }
   const { kinds, indexOf } = settled([...templates.values()], mined);
@@ -84,6 +89,7 @@ export async function readLines(
       length: timeMs.length,
       timeMs: Float64Array.from(timeMs),
       template: Int32Array.from(template, (i) => indexOf[i] as number),
+      trace: Int32Array.from(trace),
       templates: kinds.map(({ entity, id, severity, sample }) => ({
         entity,
         text: id === OTHER ? "<other>" : mined.textOf(id),
