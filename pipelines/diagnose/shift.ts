@@ -81,10 +81,17 @@ export function allShifts(view: CaseView, onsets: readonly number[]): Shifts[] {
 /** Step gain at each onset, summed over all series, at most `cap` each. */
 export function totalGains(view: CaseView, onsets: readonly number[], cap: number): Float64Array {
   const out = new Float64Array(onsets.length);
-  for (const f of cacheOf(view).filled)
+  for (const [k, f] of cacheOf(view).filled.entries())
     if (f)
-      for (const [c, g] of stepGains(f.x, f.sorted, onsets).entries()) out[c] = (out[c] as number) + Math.min(cap, g);
+      for (const [c, g] of stepGains(f.x, f.sorted, onsets, originOf(view.series[k]!, f)).entries())
+        out[c] = (out[c] as number) + Math.min(cap, g);
   return out;
+}
+
+/** Where a level is measured from: a dip of availability by 3 % is no small part of 100 %, but all of the failures. */
+function originOf({ family, metric }: CaseSeries, { sorted }: Filled): number {
+  if (family !== "errors" || benignDirection(metric) !== 1) return 0;
+  return (sorted.at(-1) as number) > 1.5 ? 100 : 1;
 }
 
 class ShiftTable implements Shifts {
@@ -130,7 +137,7 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   const errors = s.family === "errors";
   const floor = floorOf(s);
   const benign = s.family === "disk" ? 0 : benignDirection(s.metric);
-  const gains = stepGains(x, f.sorted, onsets);
+  const gains = stepGains(x, f.sorted, onsets, originOf(s, f));
   const left = new Float64Array(n);
   const right = f.sorted.slice();
   const centre = sortedMedian(f.sorted, n);

@@ -1,5 +1,6 @@
 /** An entity's own series moved: research section 2, with the part its callees explain taken off. */
 import type { Evidence, Family } from "../../core/records.ts";
+import { failingFactors } from "../failing.ts";
 import { FAMILY_WEIGHT } from "../family-weight.ts";
 import { shiftsAt } from "../shift.ts";
 import { moved, type Ranker, type RankerResult, spoken } from "./ranker.ts";
@@ -20,10 +21,12 @@ export const metricShift: Ranker = {
   clock: "windows",
   rank(view, { index: onset }) {
     const shifts = shiftsAt(view, onset);
+    const factors = failingFactors(view, onset);
     const loudest = new Map<string, Map<Family, Loudest>>();
     for (const [i, s] of view.series.entries()) {
       if (s.peer !== null) continue;
-      const score = (shifts.score[i] as number) * FAMILY_WEIGHT[s.family];
+      const failing = s.family === "errors" ? (factors.get(s.entity) ?? 1) : 1;
+      const score = (shifts.score[i] as number) * FAMILY_WEIGHT[s.family] * failing;
       if (score <= 0) continue;
       const families = loudest.get(s.entity) ?? new Map<Family, Loudest>();
       loudest.set(s.entity, families);
