@@ -26,24 +26,27 @@ export function sortedMedian(data: Float64Array, n: number): number {
  * the place where they begin is found by halving: O(log n), no allocation.
  */
 export function medianDeviation(data: Float64Array, n: number, middle: number): number {
+  return medianDeviationOf((k) => data[k]!, n, middle);
+}
+
+/** The same of n values of which `at` gives the k-th smallest. */
+export function medianDeviationOf(at: (k: number) => number, n: number, middle: number): number {
   const near = (n >> 1) + 1;
   let low = 0;
   let high = n - near;
   while (low < high) {
-    const at = (low + high) >> 1;
-    if (middle - data[at]! > data[at + near]! - middle) low = at + 1;
-    else high = at;
+    const half = (low + high) >> 1;
+    if (middle - at(half) > at(half + near) - middle) low = half + 1;
+    else high = half;
   }
   const end = low + near - 1;
-  const left = middle - data[low]!;
-  const right = data[end]! - middle;
+  const left = middle - at(low);
+  const right = at(end) - middle;
   const upper = left > right ? left : right;
   if (n % 2 === 1) return upper;
   // The farthest of the near ones taken away, the next is again at one of the two ends.
   const lower =
-    left > right
-      ? Math.max(right, Math.abs(data[low + 1]! - middle))
-      : Math.max(left, Math.abs(data[end - 1]! - middle));
+    left > right ? Math.max(right, Math.abs(at(low + 1) - middle)) : Math.max(left, Math.abs(at(end - 1) - middle));
   return lower + (upper - lower) / 2;
 }
 

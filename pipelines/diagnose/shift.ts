@@ -2,7 +2,8 @@
  * Robust shift of every series at every candidate onset, and how well a step at each of them explains the series.
  * Found best on 165 recorded incidents: docs/diagnosis.md.
  */
-import { medianDeviation, sortedMedian } from "../../models/statistical/sorted.ts";
+import { OrderedSplit } from "../../models/statistical/ordered-split.ts";
+import { medianDeviationOf, sortedMedian } from "../../models/statistical/sorted.ts";
 import { stepGains } from "../../models/statistical/step-gain.ts";
 import { benignDirection } from "../core/metric-family.ts";
 import type { CaseSeries, CaseView } from "./case-view.ts";
@@ -34,6 +35,8 @@ const MIN_BEFORE = 2;
 const CAP = 40;
 /** Windows of the baseline's own excursions. */
 const STRETCH = 6;
+/** One for all series: they are measured one after the other. */
+const split = new OrderedSplit();
 const FIELDS = 6;
 
 /** Least spread worth anybody's attention where the unit is known: 2 ms, 1 point of a ratio, 3 % of a core, 4 MiB. Judgement. */
@@ -130,7 +133,7 @@ class ShiftTable implements Shifts {
   }
 }
 
-/** One series at all onsets, ascending: both sides are kept sorted while the border moves right. */
+/** One series at all onsets, ascending: the border moves right. O(n log n + onsets x log^2 n). */
 function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: readonly ShiftTable[], k: number): void {
   const { x, seen, range } = f;
   const n = x.length;
@@ -138,8 +141,8 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   const floor = floorOf(s);
   const benign = s.family === "disk" ? 0 : benignDirection(s.metric);
   const gains = stepGains(x, f.sorted, onsets, originOf(s, f));
-  const left = new Float64Array(n);
-  const right = f.sorted.slice();
+  split.load(x, f.sorted);
+  const ranked = (i: number) => split.before(i);
   const centre = sortedMedian(f.sorted, n);
   const stretches = f.stretches();
   let total = 0;
@@ -148,32 +151,26 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   let [low, high, starts] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const [c, onset] of onsets.entries()) {
     const table = tables[c] as ShiftTable;
-    const next = x.slice(at, onset).sort();
-    for (const v of next) {
-      sum += v - centre;
-      squares += (v - centre) ** 2;
+    for (; at < onset; at++) {
+      const v = (x[at] as number) - centre;
+      sum += v;
+      squares += v * v;
     }
-    merge(left, at, next);
-    subtract(right, n - at, next);
-    at += next.length;
+    split.moveTo(onset);
     const m = n - onset;
     const seenBefore = seen[at] as number;
     if (onset < MIN_BEFORE || m < 1 || seenBefore < MIN_BEFORE || seen[n] === seenBefore) continue;
     const mean = sum / onset;
     const sd = Math.sqrt(Math.max(0, squares / onset - mean * mean));
-    const med = sortedMedian(left, onset);
-    const mad = 1.4826 * medianDeviation(left, onset, med);
+    const med = split.medianBefore();
+    const mad = 1.4826 * medianDeviationOf(ranked, onset, med);
     const before = errors ? mean + centre : med;
-    const after = errors ? (total - sum) / m + centre : sortedMedian(right, m);
+    const after = errors ? (total - sum) / m + centre : split.medianAfter();
     const last = x[onset - 1] as number;
-    let [bm, most, peak] = [0, -1, after];
-    for (let i = onset; i < n; i++) {
-      const v = x[i] as number;
-      const far = Math.abs(v - med);
-      const near = Math.abs(v - last);
-      if (far > most) [most, peak] = [far, v];
-      if (far < near ? far > bm : near > bm) bm = far < near ? far : near;
-    }
+    const [least, most] = [split.after(0), split.after(m - 1)];
+    const peak = most - med >= med - least ? most : least;
+    const between = near(split.nearestAfter((med + last) / 2), med, last);
+    const bm = Math.max(near(least, med, last), near(most, med, last), between);
     let wr = 0;
     if (m >= STRETCH && onset >= STRETCH) {
       for (; starts <= onset - STRETCH; starts++) {
@@ -200,23 +197,8 @@ function measure(s: CaseSeries, f: Filled, onsets: readonly number[], tables: re
   }
 }
 
-/** Adds `more` to data[0, n); both ascending. */
-function merge(data: Float64Array, n: number, more: Float64Array): void {
-  let from = n - 1;
-  let to = n + more.length - 1;
-  for (let k = more.length - 1; k >= 0; to--) {
-    if (from >= 0 && (data[from] as number) > (more[k] as number)) data[to] = data[from--] as number;
-    else data[to] = more[k--] as number;
-  }
-}
-/** Takes `some` of its values away from data[0, n); both ascending. */
-function subtract(data: Float64Array, n: number, some: Float64Array): void {
-  let [k, to] = [0, 0];
-  for (let i = 0; i < n; i++) {
-    if (k < some.length && data[i] === some[k]) k += 1;
-    else data[to++] = data[i] as number;
-  }
-}
+/** How far a value is from the nearer of two. Over a series it is largest at an extreme, or half way between the two. */
+const near = (v: number, a: number, b: number): number => Math.min(Math.abs(v - a), Math.abs(v - b));
 
 /** How far a stretch of k samples strayed from `level` before the onset. */
 function excursion(x: Float64Array, onset: number, k: number, level: number): number {
