@@ -49,14 +49,15 @@ interface Row {
   /** From the fault to that page. */
   readonly pagedMs: number | null;
   readonly load: number;
-  /** The lab did not start, or nothing was found: run again. */
-  readonly void: boolean;
+  /** Why it says nothing of repairs, and is run again; null where it does. */
+  readonly void: string | null;
 }
 
 const BASELINE_MS = 60_000;
 const LIMIT_MS = 180_000;
 /** How long it is watched that nothing more is done. */
 const WATCH_MS = 30_000;
+const LAB_TRIES = 6;
 const TOKEN_ENV = "FAULTWRIGHT_SUPERVISOR_TOKEN";
 const MAIN = new URL("../../pipelines/cli/main.ts", import.meta.url);
 
@@ -109,7 +110,10 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
   const load = Math.round((loadavg()[0] as number) * 10) / 10;
   const choice = pickFault(seed, fault);
   const row = { fault, seed, way, service: choice.service, load };
-  const nothing = { incident: null, tries: 0, triesAfter: 0, needsHuman: null, pages: 0, pagedMs: null, void: true };
+  const nothing = (why: string): Row => ({
+    ...row,
+    ...{ incident: null, tries: 0, triesAfter: 0, needsHuman: null, pages: 0, pagedMs: null, void: why },
+  });
   const dir = mkdtempSync(join(tmpdir(), "faultwright-wrong-"));
   const pages = await receiver();
   const children: ChildProcess[] = [];
@@ -119,9 +123,12 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
   };
   const port = 20_000 + Math.floor(Math.random() * 12_000);
   const otlpEndpoint = `http://127.0.0.1:${port}`;
-  const lab = await startLab({ otlpEndpoint, dir: join(dir, "lab"), seed }).catch(() => undefined);
+  const startOnce = () => startLab({ otlpEndpoint, dir: join(dir, "lab"), seed }).catch((error: Error) => error);
+  // A machine that is busy with other things starts no service in time, now and then.
+  let lab = await startOnce();
+  for (let tries = 1; lab instanceof Error && tries < LAB_TRIES; tries++) lab = await startOnce();
   try {
-    if (lab === undefined) return { ...row, ...nothing };
+    if (lab instanceof Error) return nothing(`the lab did not start: ${lab.message}`);
     const config = {
       system: "demo",
       dataDir: join(dir, "pipeline"),
@@ -146,7 +153,7 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
       const path = join(config.dataDir, "endpoint.json");
       return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { url: string }) : undefined;
     });
-    if (endpoint === undefined) return { ...row, ...nothing };
+    if (endpoint === undefined) return nothing("the pipeline did not start");
     cli(["agent", "--endpoint", otlpEndpoint, "--interval", "1s"]);
     const get = async <T>(path: string) => (await (await fetch(`${endpoint.url}${path}`)).json()) as T[];
     await sleep(BASELINE_MS);
@@ -159,7 +166,7 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
       const ids = new Set((await about()).map((i) => i.id));
       return (await get<Action>("/api/actions")).filter((a) => ids.has(a.plan.incidentId));
     };
-    if ((await until(60_000, async () => (await about())[0])) === undefined) return { ...row, ...nothing };
+    if ((await until(60_000, async () => (await about())[0])) === undefined) return nothing("the fault was not found");
     const stopped = await until(LIMIT_MS, async () => (await acts()).find((a) => a.needsHuman !== undefined));
     const triesOf = async () => (await acts()).filter((a) => a.attempts > 0).length;
     const tries = await triesOf();
@@ -171,7 +178,7 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
       ...row,
       incident: stopped?.plan.incidentId ?? (await about())[0]?.id ?? null,
       ...{ tries, triesAfter: (await triesOf()) - tries, needsHuman: stopped?.needsHuman ?? null },
-      ...{ pages: told.length, pagedMs: told[0] ? told[0].atMs - atMs : null, void: false },
+      ...{ pages: told.length, pagedMs: told[0] ? told[0].atMs - atMs : null, void: null },
     };
   } finally {
     for (const child of children.reverse()) {
@@ -180,7 +187,7 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
       child.kill("SIGTERM");
       await Promise.race([gone, sleep(10_000).then(() => child.kill("SIGKILL"))]);
     }
-    await lab?.stop();
+    if (!(lab instanceof Error)) await lab.stop();
     pages.stop();
     rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -199,7 +206,7 @@ const faults = (values.faults as string).split(",");
 for (let seed = 1; seed <= Number(values.seeds); seed++)
   for (const fault of faults)
     for (const way of ways) {
-      if (rows.some((r) => r.fault === fault && r.seed === seed && r.way === way && !r.void)) continue;
+      if (rows.some((r) => r.fault === fault && r.seed === seed && r.way === way && r.void === null)) continue;
       const row = await attempt(fault, seed, way);
       rows.push(row);
       appendFileSync(state, `${JSON.stringify(row)}\n`);
@@ -208,7 +215,7 @@ for (let seed = 1; seed <= Number(values.seeds); seed++)
 
 const good = (r: Row) => r.tries <= 2 && r.triesAfter === 0 && r.needsHuman !== null && r.pages === 1;
 const line = (name: string, all: readonly Row[]) => {
-  const of = all.filter((r) => !r.void);
+  const of = all.filter((r) => r.void === null);
   const { low, high } = wilsonInterval(of.filter(good).length, of.length);
   const share = `${of.filter(good).length}/${of.length} (${(low * 100).toFixed(0)} to ${(high * 100).toFixed(0)} %)`;
   const count = (value: (r: Row) => number) => [...new Set(of.map(value))].sort((a, b) => a - b).join(", ");
@@ -234,8 +241,8 @@ ${ways
   .join("\n")}
 ${line("all", rows)}
 
-Runs in which the lab did not start or the fault was not found, and which say nothing of repairs: ${rows.filter((r) => r.void).length}.
+Runs in which the lab did not start or the fault was not found, and which say nothing of repairs: ${rows.filter((r) => r.void !== null).length}.
 `;
 process.stdout.write(text);
 if (values.out) writeFileSync(values.out, text);
-process.exitCode = rows.every((r) => r.void || good(r)) ? 0 : 1;
+process.exitCode = rows.every((r) => r.void !== null || good(r)) ? 0 : 1;

@@ -140,6 +140,7 @@ export async function consumerFailover(options: FailoverOptions): Promise<Failov
       return [...workers.keys()].every((id) => shares?.get(id)?.length === PARTITIONS / 2);
     };
     await until("two workers share the partitions", shared);
+    const sharedMs = Date.now();
     const output = namesOf(PREFIX).output("dead-letters");
     const reading = await follow(transport, { topic: output, partitions: PARTITIONS, log: writing.log });
     const served = (sinceMs: number) => (p: number) => reading.newestMs(p) > sinceMs;
@@ -180,6 +181,8 @@ export async function consumerFailover(options: FailoverOptions): Promise<Failov
     await until("all is committed", () => missing() === 0).catch(() => {});
     await reading.stop();
     const waits = written
+      // Those of before wait for the first start of the workers.
+      .filter((w) => w.writtenMs > sharedMs)
       .flatMap((w) => (w.seenMs === undefined ? [] : [Math.max(0, w.seenMs - (w.acknowledgedMs as number))]))
       .sort((a, b) => a - b);
     return {
