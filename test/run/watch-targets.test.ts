@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { manualClock } from "../../pipelines/core/clock.ts";
+import { manualClock, systemClock } from "../../pipelines/core/clock.ts";
 import { parseConfig } from "../../pipelines/core/config.ts";
 import type { Incident, Message } from "../../pipelines/core/records.ts";
 import type { Outbox } from "../../pipelines/core/stage.ts";
 import { type Look, targetSource } from "../../pipelines/ingest/sources/targets.ts";
 import { assemble } from "../../pipelines/run/assemble.ts";
+import { openAgain } from "../../pipelines/run/trail/open-again.ts";
+import { openJournal } from "../../pipelines/runtime/embedded/journal.ts";
 
 const START_MS = 1_760_000_000_000;
 const EVERY_MS = 5000;
@@ -50,6 +56,32 @@ async function watch(
   await end();
   return { incidents: [...found.values()], at: [...at.values()] };
 }
+
+it("is read again from the one journal that holds all that arrived", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "fw-watch-"));
+  const log = pino({ level: "silent" });
+  const both = parseConfig(
+    `dataDir: ${dir}\nrecover: { targets: [{ name: guest }] }\nsources: [{ kind: otlp-http }, { kind: targets }]`,
+  );
+  try {
+    const journal = await openJournal({ dir: join(dir, "journal") });
+    await journal.append({ format: "otlp-metrics-json", value: Buffer.from("{}") });
+    await journal.close();
+    const again = await openAgain({ config: both, dataDir: dir, clock: systemClock, log });
+    expect(again.sources).toHaveLength(1);
+    await again.close();
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+it.each([
+  ["recover.targets", "sources: [{ kind: targets }]"],
+  ["twice", "recover: { targets: [{ name: a }] }\nsources: [{ kind: targets }, { kind: targets }]"],
+  ["100 ms", "recover: { targets: [{ name: a }] }\nsources: [{ kind: targets, every: 10ms }]"],
+])("refuses a config that does not fit: %s", (what, text) => {
+  expect(() => parseConfig(text)).toThrow(what);
+});
 
 describe("a target that is watched", () => {
   beforeEach(() => void vi.useFakeTimers());
