@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { writeTemplates } from "../run/templates.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 
 export function templatesCommand(): Command {
   return new Command("templates")
@@ -27,6 +28,7 @@ export function templatesCommand(): Command {
         redact?: boolean;
         json?: boolean;
       }) => {
+        keepHeapSmall();
         const done = await writeTemplates(options);
         if (options.json) return void process.stdout.write(`${JSON.stringify(done)}\n`);
         const header = options.format === undefined ? `; header: ${done.header ?? "none found"}` : "";
