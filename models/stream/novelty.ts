@@ -55,16 +55,35 @@ const line = tilings(
 );
 const LINE_TABLE = line.table;
 
-/** One deviation over eight tilings: four widths, each twice. */
-export function noveltyOfOne(cells: Uint16Array, at: number, z: number): number {
+/** A bin with fewer rows also expects this share of what the two bins inside it make likely. */
+const FEW = 3;
+const TAIL_SHARE = 0.5;
+
+/**
+ * One deviation over eight tilings: four widths, each twice. With `tails` a bin hardly visited expects some of what the bins
+ * next to it towards 0 make likely, as if counts went on to fall in the same ratio: where values have heavy tails
+ * a record is less of a surprise.
+ */
+export function noveltyOfOne(cells: Uint16Array, at: number, z: number, tails: boolean): number {
   const place = (z + MOST) * PER_DEVIATION;
   const inside = place >= 0 && place < PLACES;
   const first = inside ? 8 * Math.floor(place) : 0;
   let product = 1;
   for (let q = 0; q < 8; q++) {
-    const c = at + (inside ? LINE_TABLE[first + q]! : line.cell(z, q));
+    const own = inside ? LINE_TABLE[first + q]! : line.cell(z, q);
+    const c = at + own;
     const count = cells[c]!;
-    product *= count + LINE_PRIOR;
+    let expected = count + LINE_PRIOR;
+    if (tails && count < FEW) {
+      const bin = (own >> 3) - LINE_HALF;
+      if (bin > 1 || bin < -1) {
+        const inwards = bin > 0 ? -8 : 8;
+        const next = cells[c + inwards]!;
+        const second = cells[c + 2 * inwards]!;
+        if (second > 0) expected += next < second ? (TAIL_SHARE * next * next) / second : TAIL_SHARE * next;
+      }
+    }
+    product *= expected;
     cells[c] = count + 1;
   }
   return product;

@@ -31,11 +31,14 @@ export function stepStill(data: Float64Array, at: number, orders: number, memory
   const run = data[at + RUN]!;
   still[TOO_LONG] = 0;
   if (change < STILL * usual) {
-    const times = orders / Math.log10(data[at + RUNS]! + 1);
-    const needed = data[at + LONGEST]! * (times > 1 ? times : 1) + MORE_ROWS;
-    // a series without a complete run has no opinion
-    if (run <= needed && run + 1 > needed) still[TOO_LONG] = 1;
+    const longest = data[at + LONGEST]!;
     data[at + RUN] = run + 1;
+    if (run >= longest) {
+      // the first run, which is longer than none, has nothing to be compared with
+      const times = orders / Math.log10(data[at + RUNS]! + 1);
+      const needed = longest * (times > 1 ? times : 1) + MORE_ROWS;
+      if (run <= needed && run + 1 > needed) still[TOO_LONG] = 1;
+    }
   } else if (run > 0) {
     const runs = data[at + RUNS]!;
     const longest = data[at + LONGEST]! * (1 - 1 / memory);

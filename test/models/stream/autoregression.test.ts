@@ -5,7 +5,7 @@ import { lcg } from "./lcg.ts";
 /** Recursive least squares by the book, on a whole matrix. */
 function byTheBook(inputs: readonly number[]): number[] {
   const n = 11;
-  const p = Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => (i === j ? 1 : 0)));
+  const p = Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => Number(i === j)));
   const w = new Array<number>(n).fill(0);
   const x = [...new Array<number>(10).fill(0), 1];
   return inputs.map((u) => {
