@@ -7,6 +7,7 @@ const EVALUATIONS: Readonly<Record<string, { file: string; what: string }>> = {
   alarms: { file: "metrics/alarms.ts", what: "the alarm for each category left out, and on generated series" },
   budget: { file: "metrics/budget.ts", what: "false incidents a week against the budget, on data without faults" },
   "alert-budget": { file: "budget/run.ts", what: "incidents a week of the pipeline on data without faults" },
+  "alert-power": { file: "budget/power.ts", what: "labelled faults of recorded machines found within an alert budget" },
   logs: { file: "logs/run.ts", what: "templates and sessions, beside the peers, and on generated logs" },
   rca: { file: "rca/main.ts", what: "`diagnose` on recorded incidents and alert storms, beside the peers" },
   hour: { file: "hour/run.ts", what: "an hour of the demo system with ten faults: one incident a fault, none besides" },
