@@ -4,7 +4,7 @@
  * @see Fenwick 1994, "A new data structure for cumulative frequency tables", Software: Practice and Experience 24(3)
  */
 export class OrderedSplit {
-  #sorted = new Float64Array(0);
+  #sorted: Float64Array = new Float64Array(0);
   #rank = new Int32Array(0);
   /** Cumulative counts by rank of all values, and of those before the border. */
   #all = new Int32Array(1);
