@@ -4,6 +4,7 @@ import type { CallEdge } from "../../core/records.ts";
 import type { CaseEntity, CaseSeries, CaseView } from "../../diagnose/case-view.ts";
 import { edgesOf } from "../../diagnose/span-stats.ts";
 import type { CaseFolder } from "../../ingest/case/case-folder.ts";
+import { grownBy } from "./counters.ts";
 
 /** A column `<service>_<metric>` is split at the first underscore. */
 function named(column: string): { entity: string; metric: string } {
@@ -26,7 +27,7 @@ export function caseViewOf(folder: CaseFolder): CaseView {
       unit: "",
       family: familyOf(metric),
       peer: null,
-      values,
+      values: grownBy(metric, values, metrics.timesMs),
     };
   });
   const names = new Set([
