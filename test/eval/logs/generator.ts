@@ -155,7 +155,9 @@ const shownAs = (choice: string): string => choice.replace(NESTED, "<*>").replac
 const nested = (choice: string, random: Random): string =>
   written(choice.replaceAll("<<", "{").replaceAll(">>", "}"), random, false).content;
 
-const oneSpaced = (text: string): string => text.replace(/\s+/g, " ").trim();
+/** A number with the unit at it, and a date with its time, are one value: no labelled system has `<*>ms`. */
+const WHOLE = /<\*>(?:[kKMG]i?B(?:\/s)?|B|ms|s|%)(?![A-Za-z])|<\*>T<\*>Z/g;
+const oneSpaced = (text: string): string => text.replace(WHOLE, "<*>").replace(/\s+/g, " ").trim();
 
 export const templateOf = (statement: string): string =>
   oneSpaced(statement.replace(OPTIONAL, "<*>").replace(PART, "<*>"));
