@@ -7,7 +7,7 @@ import { fitVar, type VarFit } from "./var-fit.ts";
 export interface MultivariateOptions {
   /** Columns that are told from one another: more are cut into groups of this size, in order. */
   groupDims?: number;
-  /** Rows kept to learn from without a `fit`. */
+  /** Rows kept to learn from without a `fit`; by default 16,384, of many columns as many as make a million values. */
   memoryRows?: number;
   /** Rows before the first opinion without a `fit`, and then again at every doubling up to `memoryRows`. */
   firstRows?: number;
@@ -30,9 +30,15 @@ const LEVEL_ROWS = 2000;
 const LEVEL_CLIP = 2;
 /** Quantile of the fitted rows' energies that is their usual size: of the mean, a few wild rows would be most. */
 const BASE_QUANTILE = 0.9;
+const MOST_MEMORY_ROWS = 16_384;
+const LEAST_MEMORY_ROWS = 1024;
+const MEMORY_VALUES = 2 ** 20;
 /** Few rows must not over-fit; see `VarOptions`. */
 const COLD_RIDGE_ROWS = 0.3;
 const LEAST_BASE = 1e-9;
+
+const memoryFor = (dims: number): number =>
+  Math.max(LEAST_MEMORY_ROWS, Math.min(MOST_MEMORY_ROWS, Math.floor(MEMORY_VALUES / dims)));
 
 interface Group {
   readonly from: number;
@@ -48,16 +54,16 @@ interface Group {
 /**
  * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
  * the values give four energies a row, each over its usual size and smoothed over 5 and 10 rows; E is the geometric mean
- * of the eight over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the fitted rows. Without, it
- * learns on the way from the last rows that were not strange. An alarm is where log E rises
- * above a level. Levels of the columns and the usual log E follow rows that are not strange.
+ * of the eight over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the
+ * fitted rows. Without, it learns on the way from the last rows that were not strange. Levels of the columns and the usual
+ * log E follow rows that are not strange. An alarm is where log E rises above a level.
  *
  * Any scale; a gap counts as the last value. (order + 1) dims^2 multiply-adds a row; (order + 1) dims^2 doubles a fit and
  * `memoryRows` rows without one.
  */
 export function multivariateModel(
   dims: number,
-  { groupDims = 48, memoryRows = 4096, firstRows = 32 }: MultivariateOptions = {},
+  { groupDims = 48, memoryRows = memoryFor(dims), firstRows = 32 }: MultivariateOptions = {},
   state?: StreamModelState,
 ): StreamModel {
   const name = "multivariate";
@@ -194,7 +200,7 @@ export function multivariateModel(
         energies();
         counters[1]!++;
         if (counters[3] === 0) learnBase();
-        else learnLevels();
+        learnLevels();
         const log = smoothed() - counters[5]!;
         if (log < DRIFT_LIMIT) counters[5]! += log / DRIFT_ROWS;
         const e = Math.exp(Math.min(log, 30));

@@ -10,8 +10,8 @@ import { alarmsOf, columnCases, generatedCases, hitsByKind, nabCases } from "./a
 import { dataDir, hasData } from "./data.ts";
 import { multivariateAlarms } from "./multivariate-alarms.ts";
 
-const THRESHOLDS = [1.1, 1.2, 1.3, 1.4, 1.5];
-const HABITS = [0.15, 0.2, 0.25, 0.3];
+const THRESHOLDS = [1.2, 1.3, 1.4];
+const HABITS = [0.15, 0.2, 0.25];
 const { values } = parseArgs({ options: { json: { type: "boolean" } } });
 if (!hasData()) {
   process.stderr.write(`no development data in ${dataDir()}; set FAULTWRIGHT_DATA\n`);

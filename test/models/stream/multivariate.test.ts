@@ -175,12 +175,25 @@ describe("multivariate model", () => {
     expect(out.score[600]).toBeGreaterThan(Math.max(...out.score.slice(300, 600)));
   });
 
+  it("without a fit follows levels, as it does with one", () => {
+    const model = streamModel(DIMS);
+    observe(model, usual(2000, 5));
+    const drift = () => (model.save().values.drift as number[])[0] as number;
+    const before = drift();
+    observe(
+      model,
+      usual(400, 6).map((v, k) => (k % DIMS === 0 ? v + 0.5 : v)),
+    );
+    expect(drift()).toBeGreaterThan(before + 0.02);
+  });
+
   it("keeps a bounded past", () => {
     const model = streamModel(DIMS);
-    observe(model, usual(4096, 5));
+    observe(model, usual(16_384, 5));
     const size = JSON.stringify(model.save()).length;
     observe(model, usual(4096, 6));
     expect(JSON.stringify(model.save()).length).toBeLessThan(size * 1.05);
+    expect(model.save().values.recent).toHaveLength(16_384 * DIMS);
   });
 
   it.each([0, 1, 3, 20])("takes a fit of %i rows for a beginning", (n) => {
