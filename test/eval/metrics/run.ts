@@ -1,6 +1,6 @@
 /**
- * `npm run eval -- metrics [--scores DIR] [--keep] [--json]`: runs `faultwright score` over `../shared/data/metrics` and prints our
- * row above the peers' in `PEERS.md`. `--scores` judges a folder that is there already, with the measures of `measures.ts`.
+ * `npm run eval -- metrics [--no-train] [--scores DIR] [--keep] [--json]`: runs `faultwright score` over `../shared/data/metrics`
+ * and prints our row above the peers' in `PEERS.md`. `--no-train` keeps the train files of SMD and ASD from it. `--scores` judges a folder that is there already, with the measures of `measures.ts`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -17,7 +17,12 @@ const COLUMNS = ["vus_pr", "auc_pr", "f1", "range_f1", "pooled_f1"] as const;
 type Row = Record<(typeof COLUMNS)[number], number>;
 
 const { values } = parseArgs({
-  options: { scores: { type: "string" }, keep: { type: "boolean" }, json: { type: "boolean" } },
+  options: {
+    "no-train": { type: "boolean" },
+    scores: { type: "string" },
+    keep: { type: "boolean" },
+    json: { type: "boolean" },
+  },
 });
 if (!hasData()) {
   process.stderr.write(`no development data in ${dataDir()}; set FAULTWRIGHT_DATA\n`);
@@ -35,7 +40,8 @@ try {
 
 function score(to: string): Promise<void> {
   const main = join(import.meta.dirname, "../../../pipelines/cli/main.ts");
-  const args = ["--import", "tsx", main, "score", "--input", dataDir(), "--train", dataDir(), "--output", to];
+  const train = values["no-train"] ? [] : ["--train", dataDir()];
+  const args = ["--import", "tsx", main, "score", "--input", dataDir(), ...train, "--output", to];
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
