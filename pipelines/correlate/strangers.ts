@@ -20,9 +20,12 @@ export interface StrangerOptions {
 export function stranger(h: Held, { strange, admits, apartMs }: StrangerOptions): Anomaly[] | undefined {
   if (h.incident.labels.includes(SELF_LABEL)) return undefined;
   const telling = h.incident.anomalies.filter((a) => !benign(a));
+  const openers = new Set(h.openers);
+  const beganMs = startOf(telling.filter((a) => openers.has(a.id)));
+  // Most incidents are over before anything comes so late.
+  if (!telling.some((a) => a.startMs - beganMs > apartMs)) return undefined;
   const parts = partsOf([...new Set(telling.map((a) => a.entity))].sort(), strange);
   if (parts.length < 2) return undefined;
-  const openers = new Set(h.openers);
   const groups = parts.map((part) => telling.filter((a) => part.has(a.entity)));
   const opened = groups.filter((g) => g.some((a) => openers.has(a.id))).flat();
   if (opened.length === 0) return undefined;
