@@ -58,6 +58,7 @@ const LIMIT_MS = 180_000;
 /** How long it is watched that nothing more is done. */
 const WATCH_MS = 30_000;
 const LAB_TRIES = 6;
+const START_LIMIT_MS = 180_000;
 const TOKEN_ENV = "FAULTWRIGHT_SUPERVISOR_TOKEN";
 const MAIN = new URL("../../pipelines/cli/main.ts", import.meta.url);
 
@@ -149,7 +150,7 @@ async function attempt(fault: string, seed: number, way: Way): Promise<Row> {
     };
     writeFileSync(join(dir, "pipeline.yaml"), stringify(config));
     cli(["run", "--config", join(dir, "pipeline.yaml")], { [TOKEN_ENV]: lab.control.token });
-    const endpoint = await until(60_000, () => {
+    const endpoint = await until(START_LIMIT_MS, () => {
       const path = join(config.dataDir, "endpoint.json");
       return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { url: string }) : undefined;
     });
