@@ -80,7 +80,8 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
       const span = Math.min(RATE_MS, Math.max(dt, nowMs - startMs));
       rowsPerMs += (rows / dt - rowsPerMs) * (1 - Math.exp(-dt / span));
       peaks.pass(rows);
-      if (known()) correct((-budget * dt) / WEEK_MS);
+      // where all may open already, quiet is no sign that more should: it would only delay the way back
+      if (known() && (perWeek(0) / SHARES[0]) * Math.exp(correction) > budget) correct((-budget * dt) / WEEK_MS);
     },
     /** An anomaly came to its end, or an incident that nobody took up: `evidence` of its strongest sign. */
     learn: (evidence: number): void => peaks.learn(evidence),

@@ -84,6 +84,11 @@ describe("alertBudget", () => {
     expect(b.chancePerWeek([9])).toBeCloseTo(before, 6);
   });
 
+  it("takes quiet for no sign that more should open where all may", () => {
+    expect(learned(1000, { weeks: 2 }).correction).toBeCloseTo(0, 1);
+    expect(learned(10, { weeks: 2 }).correction).toBeLessThan(-0.5);
+  });
+
   it("is moved most by the first incidents", () => {
     const b = learned(0.01, { weeks: 1 });
     const times = () => {
