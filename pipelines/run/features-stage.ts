@@ -182,7 +182,7 @@ export function featuresStage(options: FeaturesOptions) {
 
   return {
     name: "features",
-    version: 3,
+    version: 4,
     tables,
     models,
     prepare(input) {
