@@ -20,6 +20,7 @@ const SCRIPTS: Readonly<Record<string, { file: string; what: string }>> = {
   incidents: { file: "incident-pages.ts", what: "the incident list at a million incidents, beside a thousand" },
   correlate: { file: "correlate.ts", what: "CPU of the correlator under 10,000 anomalies a minute" },
   spans: { file: "spans.ts", what: "spans a second into the call graph" },
+  diagnose: { file: "diagnose.ts", what: "CPU and memory of one diagnosis" },
   "agent-cost": { file: "agent-cost.ts", what: "CPU and memory of the host agent" },
 };
 const STREAM_HELP = `stream: the streaming job and named alternatives on a real broker (docs/bench.md)
