@@ -4,34 +4,8 @@ import type { Anomaly, Control, Incident } from "../../pipelines/core/records.ts
 import { correlator, type IncidentEvent } from "../../pipelines/correlate/correlator.ts";
 import { rarity } from "../../pipelines/correlate/rarity.ts";
 import { matcherTest } from "../../pipelines/correlate/silences.ts";
+import { anomaly, at, base, edge, T0, two } from "./signs.ts";
 
-const STEP = 1000;
-const T0 = 1_760_000_000_000;
-const at = (w: number) => T0 + w * STEP;
-const base = { system: "shop", windowMs: STEP, quietMs: 5 * STEP, reopenMs: 20 * STEP };
-const anomaly = (entity: string, w: number, more: Partial<Anomaly> = {}): Anomaly => ({
-  id: `A-${entity}-${more.series ?? "e"}-${w}`,
-  entity,
-  entityKind: "service",
-  series: "spans.server.error_ratio",
-  unit: "1",
-  family: "errors",
-  direction: "up",
-  startMs: at(w),
-  detectedMs: at(w + 1),
-  endMs: null,
-  p: 1e-8,
-  value: 0.9,
-  band: { expected: 0, low: 0, high: 0.1 },
-  detectors: {},
-  why: "odd",
-  ...more,
-});
-const two = (entity: string, w: number): Anomaly[] => [
-  anomaly(entity, w),
-  anomaly(entity, w, { series: "spans.server.duration", family: "latency", value: 900 }),
-];
-const edge = (caller: string, callee: string) => ({ caller, callee, calls: 10, errorRatio: 0, durationMs: 1 });
 type C = ReturnType<typeof correlator>;
 const feed = (c: C, list: readonly Anomaly[]) => {
   for (const a of list) c.onAnomaly(a);

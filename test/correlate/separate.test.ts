@@ -1,37 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Anomaly, Incident } from "../../pipelines/core/records.ts";
 import { correlator, type IncidentEvent } from "../../pipelines/correlate/correlator.ts";
+import { anomaly, at, base, edge, two } from "./signs.ts";
 
-const STEP = 1000;
-const T0 = 1_760_000_000_000;
-const at = (w: number) => T0 + w * STEP;
-const base = { system: "shop", windowMs: STEP, quietMs: 5 * STEP, reopenMs: 20 * STEP };
 /** Windows for which strangers have to be known as such: `sustainMs`. */
 const APART = 8;
-const anomaly = (entity: string, w: number, more: Partial<Anomaly> = {}): Anomaly => ({
-  id: `A-${entity}-${more.series ?? "e"}-${w}`,
-  entity,
-  entityKind: "service",
-  series: "spans.server.error_ratio",
-  unit: "1",
-  family: "errors",
-  direction: "up",
-  startMs: at(w),
-  detectedMs: at(w + 1),
-  endMs: null,
-  p: 1e-8,
-  value: 0.9,
-  band: { expected: 0, low: 0, high: 0.1 },
-  detectors: {},
-  why: "odd",
-  ...more,
-});
-const two = (entity: string, w: number): Anomaly[] => [
-  anomaly(entity, w),
-  anomaly(entity, w, { series: "spans.server.duration", family: "latency", value: 900 }),
-];
-const edge = (caller: string, callee: string) => ({ caller, callee, calls: 10, errorRatio: 0, durationMs: 1 });
-
 interface Story {
   /** Window in which the second fault begins; the first one does in 1. */
   readonly second?: number;
