@@ -114,7 +114,8 @@ export function incidentBook(isEntry: (entity: string) => boolean) {
       for (const bytes of scopedChunks(chunks, "incident").values()) {
         const h = fromChunk<Held>(bytes);
         held.set(h.incident.id, h);
-        own(h);
+        // One that was merged shows what it had; it is the other's now.
+        if (h.incident.mergedInto === undefined) own(h);
       }
       events = new Map(untold);
     },

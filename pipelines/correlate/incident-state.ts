@@ -9,9 +9,12 @@ export const MAX_TIMELINE = 200;
 
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/** `INC-` and 8 base32 characters (40 bits of SHA-1): the same over every replay. */
-export function incidentId(system: string, first: Anomaly): string {
-  const digest = createHash("sha1").update(`${system}|${first.id}|${first.startMs}`).digest();
+/**
+ * `INC-` and 8 base32 characters (40 bits of SHA-1): the same over every replay. `origin`: what it was split off from, and
+ * when, for the anomalies may have had an incident of their own before.
+ */
+export function incidentId(system: string, first: Anomaly, origin = ""): string {
+  const digest = createHash("sha1").update(`${system}|${first.id}|${first.startMs}${origin}`).digest();
   let bits = 0n;
   for (const byte of digest.subarray(0, 5)) bits = (bits << 8n) | BigInt(byte);
   let out = "";
@@ -81,11 +84,12 @@ export function openIncident(
   anomalies: readonly Anomaly[],
   nowMs: number,
   isEntry: (entity: string) => boolean,
+  origin?: string,
 ): Incident {
   const sorted = [...anomalies].sort(byStart);
   const first = sorted[0] as Anomaly;
   const incident: Incident = {
-    id: incidentId(system, first),
+    id: incidentId(system, first, origin),
     version: 1,
     system,
     state: "open",

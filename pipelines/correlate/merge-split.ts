@@ -45,7 +45,8 @@ export function mergeSplit(options: MergeSplitOptions) {
   /** Takes some anomalies out of an incident, to one of their own; undefined where that can't be. */
   function divide(h: Held, out: readonly Anomaly[], timeMs: number, who: string): Held | undefined {
     if (out.length === 0 || out.length === h.incident.anomalies.length) return undefined;
-    const fresh = openIncident(system, out, Math.max(nowMs(), h.incident.times.detectedMs), isEntry);
+    const origin = `|${h.incident.id}|${nowMs()}`;
+    const fresh = openIncident(system, out, Math.max(nowMs(), h.incident.times.detectedMs), isEntry, origin);
     if (book.has(fresh.id)) return undefined;
     book.disown(out);
     book.change(h.incident.id, by.without(h.incident, out, fresh.id, timeMs, who));

@@ -104,6 +104,45 @@ describe("decisions about incidents", () => {
     expect(c.drain()).toEqual([]);
   });
 
+  it("merge two over a restart: what ends afterwards ends in the one that is left", () => {
+    const { c, first, second } = apart();
+    // The younger has the greater id or not: both ways.
+    for (const [from, into] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const stored = new Map<string, Uint8Array>();
+      c.snapshot((k, v) => v && stored.set(k, v), true);
+      const before = correlator(base);
+      before.restore(stored);
+      before.onControl({ kind: "merge", timeMs: at(9), incidentId: from.id, into: into.id, by: "ann" });
+      before.drain();
+      const merged = new Map<string, Uint8Array>();
+      before.snapshot((k, v) => v && merged.set(k, v), true);
+      const after = correlator(base);
+      after.restore(merged);
+      feed(after, [...end(two("a", 1), 10), ...end(two("f", 1), 10)]);
+      go(after, 10, 12);
+      expect(after.get(into.id)?.anomalies.filter((a) => a.endMs === at(10)).length).toBe(4);
+    }
+  });
+
+  it("split off again what was merged back: it is another incident then", () => {
+    const c = correlator(base);
+    feed(c, [...two("a", 1), ...two("b", 1)]);
+    go(c, 2, 8);
+    const [whole] = c.openIncidents() as [Incident];
+    const split = (w: number) => {
+      c.onControl({ kind: "split", timeMs: at(w), incidentId: whole.id, entities: ["b"], by: "ann" });
+      return c.drain().find((e) => e.kind === "opened")?.incident.id;
+    };
+    const part = split(9) as string;
+    c.onControl({ kind: "merge", timeMs: at(10), incidentId: part, into: whole.id, by: "ann" });
+    go(c, 10, 60);
+    expect(c.get(part)).toBeUndefined();
+    expect([undefined, part]).not.toContain(split(60));
+  });
+
   it("split one, and the parts stay apart and end by themselves", () => {
     const c = correlator(base);
     feed(c, [...two("a", 1), ...two("b", 1)]);
