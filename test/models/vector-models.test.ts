@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
 import { Matrix } from "ml-matrix";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { moments, shrunkCovariance } from "../../models/linear/covariance.ts";
 import { fitInputs } from "../../models/linear/inputs.ts";
 import { mahalanobis } from "../../models/linear/mahalanobis.ts";
@@ -13,6 +13,9 @@ import { backendLoaders, startBackend } from "../../models/neural/backend.ts";
 import { type VectorModelName, vectorModels } from "../../models/vector-model.ts";
 import { checkVectorModel, type Sight } from "../conformance/vector-model.ts";
 import { normal } from "./noise.ts";
+
+// Recurrent networks train for several seconds a test, and for over thirty where others use the processor.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What each kind sees with its default options, and what users are told in docs/models.md. */
 const SIGHT: Record<VectorModelName, Sight> = {
