@@ -1,6 +1,7 @@
 /** The columns that decoders fill, and that are the batches: emptied for each record, never made anew. */
+
+import type { HistogramBatch, LogBatch, PointBatch, SpanBatch } from "./batches.ts";
 import { grown } from "./interning.ts";
-import type { HistogramBatch, LogBatch, PointBatch, SpanBatch } from "./records.ts";
 import type { Attributes } from "./tables.ts";
 
 export class PointColumns implements PointBatch {

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { harmonicMean } from "../../models/combine/harmonic.ts";
 import { statisticalBanks } from "../../models/statistical/index.ts";
 import { tailBank } from "../../models/statistical/tail.ts";
+import type { WindowBatch } from "../core/batches.ts";
 import { grown } from "../core/interning.ts";
 import { familyOf } from "../core/metric-family.ts";
-import type { Anomaly, WindowBatch } from "../core/records.ts";
+import type { Anomaly } from "../core/records.ts";
 import {
   bytesIn,
   bytesOf,

@@ -1,6 +1,8 @@
 /** The recent past of one task: a ring of windows, with the logs, calls and changes that belong to them. */
+
+import type { WindowBatch } from "../core/batches.ts";
 import { familyOf } from "../core/metric-family.ts";
-import type { Anomaly, CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
+import type { Anomaly, CallEdge, ChangeEvent, LogDigest } from "../core/records.ts";
 import { bytesOf, float64Of, fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import { seriesName, type Tables } from "../core/tables.ts";
 import { type CaseEntity, type CaseSeries, type CaseView, caseView } from "./case-view.ts";

@@ -1,5 +1,5 @@
+import type { WindowBatch } from "../core/batches.ts";
 import type { Calendars } from "../core/calendar.ts";
-import type { WindowBatch } from "../core/records.ts";
 import type { Tables } from "../core/tables.ts";
 
 /** A window without the rows of entities that a calendar says to ignore now: to detectors a gap. The same batch where there is none. */

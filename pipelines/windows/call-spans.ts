@@ -1,5 +1,6 @@
 /** Spans to rate, errors and duration of every service and of every call between services. */
-import { type CallEdge, SPAN_KIND, type SpanBatch } from "../core/records.ts";
+import { SPAN_KIND, type SpanBatch } from "../core/batches.ts";
+import type { CallEdge } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
 import type { OpenWindow } from "./open-window.ts";

@@ -1,6 +1,8 @@
 /** Log lines to counts, by entity and by template. */
+
+import type { LogBatch } from "../core/batches.ts";
 import type { LineParameters, LogTemplates, TemplateRates } from "../core/log-templates.ts";
-import type { LogBatch, LogDigest } from "../core/records.ts";
+import type { LogDigest } from "../core/records.ts";
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
 import type { OpenWindow } from "./open-window.ts";

@@ -1,5 +1,5 @@
+import type { WindowBatch } from "../core/batches.ts";
 import { grown } from "../core/interning.ts";
-import type { WindowBatch } from "../core/records.ts";
 import { bytesOf, float64Of, type PutChunk } from "../core/stage.ts";
 
 /** Doubles a row: series id, sum, count, min, max. */

@@ -1,7 +1,7 @@
 /** Cumulative counts become rates, bucket counts become quantiles. */
 
+import type { HistogramBatch } from "../core/batches.ts";
 import { grown } from "../core/interning.ts";
-import type { HistogramBatch } from "../core/records.ts";
 import { bytesOf, float64Of, type PutChunk, type Stateful, uint32Of } from "../core/stage.ts";
 import { SERIES_KINDS, type Tables } from "../core/tables.ts";
 

@@ -1,6 +1,8 @@
 /** Event-time windows over all signals of one task. */
+
+import type { WindowBatch } from "../core/batches.ts";
 import type { LineParameters, LogTemplates, TemplateRates } from "../core/log-templates.ts";
-import type { CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../core/records.ts";
+import type { CallEdge, ChangeEvent, LogDigest } from "../core/records.ts";
 import type { SignalSink } from "../core/signals.ts";
 import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import { COUNTER } from "../core/tables.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Anomaly, WindowBatch } from "../../pipelines/core/records.ts";
+import type { WindowBatch } from "../../pipelines/core/batches.ts";
+import type { Anomaly } from "../../pipelines/core/records.ts";
 import { Tables } from "../../pipelines/core/tables.ts";
 import { detector } from "../../pipelines/detect/detector.ts";
 import { reason } from "../../pipelines/detect/reason.ts";

@@ -1,7 +1,8 @@
 /** A shop of five services as data: gateway calls orders, orders calls inventory, payment and store. */
 
+import type { WindowBatch } from "../../pipelines/core/batches.ts";
 import { familyOf } from "../../pipelines/core/metric-family.ts";
-import type { Anomaly, CallEdge, ChangeEvent, LogDigest, WindowBatch } from "../../pipelines/core/records.ts";
+import type { Anomaly, CallEdge, ChangeEvent, LogDigest } from "../../pipelines/core/records.ts";
 import { seriesName, Tables } from "../../pipelines/core/tables.ts";
 
 export type Fault = "none" | "cpu" | "busy" | "memory" | "latency" | "errors" | "disk" | "crash" | "hang";

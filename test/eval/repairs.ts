@@ -6,10 +6,11 @@
  */
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { FAULTS } from "../../data/lab/faults.ts";
 import { wilsonInterval } from "../../models/survival/intervals.ts";
+import { madeBy } from "./made-by.ts";
 
 const { values } = parseArgs({
   options: {
@@ -109,7 +110,10 @@ const line = (name: string, all: readonly Row[]) => {
 };
 const text = `# The demo's faults, repaired
 
-Made by \`npm run eval -- repairs\` on ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}; load of the machine when runs began: ${Math.min(...rows.map((r) => r.load))} to ${Math.max(...rows.map((r) => r.load))}.
+${madeBy(
+  "repairs",
+  rows.map((r) => r.load),
+)}
 Recovered: the repair was the one that cures the fault, of the service that it is in, and the incident resolved by its own signal. Share with 95 % Wilson interval; times from the injection, in seconds: median (least to most).
 
 | fault | repair | recovered | detected after | verified after |

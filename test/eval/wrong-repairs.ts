@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -19,6 +19,7 @@ import { startLab } from "../../data/lab/lab.ts";
 import { wilsonInterval } from "../../models/survival/intervals.ts";
 import type { Notification } from "../../pipelines/core/notifications.ts";
 import type { Action, Incident } from "../../pipelines/core/records.ts";
+import { madeBy } from "./made-by.ts";
 
 const WAYS = ["failing", "useless", "elsewhere"] as const;
 type Way = (typeof WAYS)[number];
@@ -227,7 +228,10 @@ const line = (name: string, all: readonly Row[]) => {
 };
 const text = `# Repairs that do not help
 
-Made by \`npm run eval -- wrong-repairs\` on ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}; load of the machine when runs began: ${Math.min(...rows.map((r) => r.load))} to ${Math.max(...rows.map((r) => r.load))}.
+${madeBy(
+  "wrong-repairs",
+  rows.map((r) => r.load),
+)}
 Right: at most two tries, none in the ${WATCH_MS / 1000} s after, a human is asked for, and one page says so. Share with 95 % Wilson interval; seconds from the fault to that page: median (most).
 
 | repair | right | tries | tries after it | pages | paged after, s | why |

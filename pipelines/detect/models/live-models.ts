@@ -1,4 +1,6 @@
 /** Registered models on the stream: a live version whose anomalies count, a shadow beside it whose anomalies are only told. */
+
+import type { WindowBatch } from "../../core/batches.ts";
 import type {
   ModelPick,
   ModelRole,
@@ -9,7 +11,7 @@ import type {
   ScoresSwitch,
 } from "../../core/live-models.ts";
 import type { LiveModelConfig } from "../../core/live-models-config.ts";
-import type { Anomaly, WindowBatch } from "../../core/records.ts";
+import type { Anomaly } from "../../core/records.ts";
 import { fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../../core/stage.ts";
 import type { Tables } from "../../core/tables.ts";
 import { takeScores } from "./entity-run.ts";

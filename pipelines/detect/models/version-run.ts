@@ -1,10 +1,11 @@
 /** One version of a model on all entities that it scores: windows in, opinions and would-be anomalies out. */
 import { answerAll, type LiveOpinion, noOpinion, type Question } from "../../../models/learned/live-model.ts";
+import type { WindowBatch } from "../../core/batches.ts";
 import { grown } from "../../core/interning.ts";
 import { MODEL_STATES, type ModelPick, type ModelState } from "../../core/live-models.ts";
 import type { LiveModelConfig } from "../../core/live-models-config.ts";
 import { packedBytes, unpackedBytes } from "../../core/pack.ts";
-import type { Anomaly, WindowBatch } from "../../core/records.ts";
+import type { Anomaly } from "../../core/records.ts";
 import type { PutChunk } from "../../core/stage.ts";
 import { seriesName, type Tables } from "../../core/tables.ts";
 import { floorOf } from "../floors.ts";

@@ -2,7 +2,7 @@
  * What OTLP means, apart from how it is encoded; protobuf and JSON share it, so that both give the same rows.
  * Source: https://opentelemetry.io/docs/specs/otel/metrics/data-model/ and opentelemetry-proto 1.x.
  */
-import { SPAN_KIND } from "../../core/records.ts";
+import { SPAN_KIND } from "../../core/batches.ts";
 import type { SignalSink } from "../../core/signals.ts";
 import type { Attributes, SeriesKind } from "../../core/tables.ts";
 

@@ -1,5 +1,6 @@
 /** Several feature tasks as one input: in order of event time, whatever the order in which their records lie in the log. */
-import type { Message, WindowBatch } from "../../core/records.ts";
+import type { WindowBatch } from "../../core/batches.ts";
+import type { Message } from "../../core/records.ts";
 import { fromChunk, type Outbox, type Stage, scoped, scopedChunks, toChunk } from "../../core/stage.ts";
 import type { Tables } from "../../core/tables.ts";
 import type { TaskRecord } from "../../runtime/kafka/task.ts";

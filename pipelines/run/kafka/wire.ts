@@ -1,6 +1,8 @@
 /** Messages between stages as Kafka records: windows in binary columns, the rest as JSON. */
+
+import type { WindowBatch } from "../../core/batches.ts";
 import { PipelineError } from "../../core/errors.ts";
-import type { Message, WindowBatch } from "../../core/records.ts";
+import type { Message } from "../../core/records.ts";
 import type { Produced, TaskRecord } from "../../runtime/kafka/task.ts";
 
 /** Rows in one record: brokers refuse records over 1 MiB by default. A row takes 36 bytes, a table row some hundred. */

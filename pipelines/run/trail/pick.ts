@@ -1,8 +1,8 @@
 /** First reading: which lines and traces of a range tell of an incident. */
 import { Miner } from "../../../models/logs/miner.ts";
+import { SPAN_KIND } from "../../core/batches.ts";
 import type { TrailLine } from "../../core/log-trail.ts";
 import type { Incident } from "../../core/records.ts";
-import { SPAN_KIND } from "../../core/records.ts";
 import type { SignalSink } from "../../core/signals.ts";
 
 const WARN = 13;

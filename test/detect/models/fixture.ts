@@ -1,8 +1,8 @@
 /** Trained versions and windows for tests of models on the stream: what training and stages really make. */
 import { liveModelOf } from "../../../models/learned/live-model.ts";
+import type { WindowBatch } from "../../../pipelines/core/batches.ts";
 import type { EntityHistory } from "../../../pipelines/core/history.ts";
 import type { ModelPick, ModelSwitch } from "../../../pipelines/core/live-models.ts";
-import type { WindowBatch } from "../../../pipelines/core/records.ts";
 import { Tables } from "../../../pipelines/core/tables.ts";
 import type { LoadedEntity, ModelLibrary } from "../../../pipelines/detect/models/library.ts";
 import { liveModels } from "../../../pipelines/detect/models/live-models.ts";

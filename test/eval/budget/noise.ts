@@ -1,5 +1,5 @@
 /** Windows without faults: noise of several kinds on series such as services have, as fast as the detectors read them. */
-import type { WindowBatch } from "../../../pipelines/core/records.ts";
+import type { WindowBatch } from "../../../pipelines/core/batches.ts";
 import type { Tables } from "../../../pipelines/core/tables.ts";
 import { floorOf } from "../../../pipelines/detect/floors.ts";
 

@@ -1,5 +1,5 @@
 /** Recorded stretches that are taken to be without faults: train files of SMD and ASD, and NAB outside its labelled windows. */
-import type { WindowBatch } from "../../../pipelines/core/records.ts";
+import type { WindowBatch } from "../../../pipelines/core/batches.ts";
 import type { Tables } from "../../../pipelines/core/tables.ts";
 import { type Labelled, multivariate, nabSeries } from "../metrics/data.ts";
 import type { NullCase } from "./simulate.ts";

@@ -1,6 +1,7 @@
 /** Windows without faults through the real detector and correlator, as `run` assembles them; only the diagnosis is left out. */
+
+import type { WindowBatch } from "../../../pipelines/core/batches.ts";
 import { parseConfig } from "../../../pipelines/core/config.ts";
-import type { WindowBatch } from "../../../pipelines/core/records.ts";
 import { Tables } from "../../../pipelines/core/tables.ts";
 import { correlator } from "../../../pipelines/correlate/correlator.ts";
 import { detector } from "../../../pipelines/detect/detector.ts";
