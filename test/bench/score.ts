@@ -16,10 +16,13 @@ const SERIES = Number(values.series);
 const ROUNDS = 5;
 const r = random(1);
 
-function rowsPerSec(rows: number, work: () => void): number {
+/** Median over rounds; `prepare` makes the rows of a round and is not timed. */
+function rowsPerSec(rows: number, work: () => void, prepare = () => {}): number {
   const rates: number[] = [];
+  prepare();
   work();
   for (let i = 0; i < ROUNDS; i++) {
+    prepare();
     const before = process.cpuUsage();
     work();
     const { user, system } = process.cpuUsage(before);
@@ -35,14 +38,22 @@ function univariate(): { rowsPerSec: number; bytesPerSeries: number } {
   const rows = turns * SERIES;
   const slots = Uint32Array.from({ length: rows }, (_, i) => i % SERIES);
   const noise = Float64Array.from({ length: rows }, () => r.normal());
-  let round = 0;
+  const times = new Float64Array(rows);
+  const values = new Float64Array(rows);
+  let first = 0;
   const out = { score: new Float64Array(rows), alarm: new Float64Array(rows) };
-  const rate = rowsPerSec(rows, () => {
-    const first = round++ * turns;
-    const times = Float64Array.from(slots, (_, i) => 1.6e12 + (first + Math.floor(i / SERIES)) * 60_000);
-    const level = Float64Array.from(noise, (v, i) => 100 + 10 * v + 20 * Math.sin((times[i] as number) / 13_750_987));
-    bank.observe(slots, times, level, out);
-  });
+  const rate = rowsPerSec(
+    rows,
+    () => bank.observe(slots, times, values, out),
+    () => {
+      for (let i = 0; i < rows; i++) {
+        const timeMs = 1.6e12 + (first + Math.floor(i / SERIES)) * 60_000;
+        times[i] = timeMs;
+        values[i] = 100 + 10 * (noise[i] as number) + 20 * Math.sin(timeMs / 13_750_987);
+      }
+      first += turns;
+    },
+  );
   return { rowsPerSec: Math.round(rate), bytesPerSeries: bank.bytesPerSeries };
 }
 
