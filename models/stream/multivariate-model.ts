@@ -14,8 +14,10 @@ export interface MultivariateOptions {
 }
 
 /** Rows over which each energy is averaged. */
-const SMOOTHING = [5, 10] as const;
-const SMOOTHED = ENERGIES * SMOOTHING.length;
+const SMOOTHING = [5, 12] as const;
+/** The change counts half as much again: of the four energies it alone does not look at where the row is. */
+const CHANGE = 3;
+const WEIGHTS = (ENERGIES + 0.5) * SMOOTHING.length;
 /** An energy beyond this many times the usual is strange: without `fit`, such rows are not learned. */
 const STRANGE = 8;
 /** Rows that the usual energies remember, and how many times the usual one row can teach. */
@@ -53,8 +55,8 @@ interface Group {
 
 /**
  * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
- * the values give four energies a row, each over its usual size and smoothed over 5 and 10 rows; E is the geometric mean
- * of the eight over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the
+ * the values give four energies a row, each over its usual size and smoothed over 5 and 12 rows; E is the geometric mean
+ * of the eight, the change counting half as much again, over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the
  * fitted rows. Without, it learns on the way from the last rows that were not strange. Levels of the columns and the usual
  * log E follow rows that are not strange. An alarm is where log E rises above a level.
  *
@@ -87,7 +89,7 @@ export function multivariateModel(
     };
   });
   const base = new Float64Array(ENERGIES).fill(1);
-  const smooth = new Float64Array(SMOOTHED);
+  const smooth = new Float64Array(ENERGIES * SMOOTHING.length);
   const weight = new Float64Array(SMOOTHING.length);
   /** Rows seen, rows scored, row of the next fit, 1 once fitted at once, last score, usual log E. */
   const counters = Float64Array.of(0, 0, firstRows, 0, 0, 0);
@@ -124,17 +126,18 @@ export function multivariateModel(
 
   /** log E of the energies in `sum`; moves the smoothing on. */
   function smoothed(): number {
-    let product = 1; // of eight numbers from 10^-6 to 10^16
+    let product = 1; // of eight numbers from 10^-6 to 10^16, and the root of two of them
     for (let s = 0; s < SMOOTHING.length; s++) {
       const share = 1 / SMOOTHING[s]!;
       weight[s]! += share * (1 - weight[s]!);
       for (let e = 0; e < ENERGIES; e++) {
         const at = s * ENERGIES + e;
         smooth[at]! += share * (sum[e]! / base[e]! - smooth[at]!);
-        product *= smooth[at]! / weight[s]! + 1e-6;
+        const factor = smooth[at]! / weight[s]! + 1e-6;
+        product *= e === CHANGE ? factor * Math.sqrt(factor) : factor;
       }
     }
-    return Math.log(product) / SMOOTHED;
+    return Math.log(product) / WEIGHTS;
   }
 
   function takeRow(rows: Float64Array, i: number): boolean {
