@@ -9,9 +9,15 @@ const TAIL_SHARE = 0.1;
 const SHAPE_PRIOR = 400;
 const SHAPES = [-0.4, 0.3] as const;
 
+/** Peaks below which time makes nothing fade: an old opinion is better than none. */
+const KEPT = 20;
+/** Peaks from which on there is an opinion. A calm system may take weeks to bring them. */
+const KNOWN = 10;
+
 /** Plain JSON. */
 export interface ExceedanceState {
   readonly exposure: number;
+  readonly kept: number;
   readonly peaks: readonly (readonly [bin: number, count: number])[];
 }
 
@@ -28,6 +34,8 @@ export function exceedance({ memory = 2000 }: { memory?: number } = {}) {
   const counts = new Float64Array(BINS);
   let total = 0;
   let exposure = 0;
+  /** What time has left of it, of which the counts know nothing yet. */
+  let kept = 1;
   let tail: { from: number; above: number; shape: number; scale: number } | undefined;
 
   const fade = (factor: number) => {
@@ -38,7 +46,8 @@ export function exceedance({ memory = 2000 }: { memory?: number } = {}) {
   };
   function fitted() {
     if (tail) return tail;
-    const wanted = Math.min(MOST, Math.max(FEWEST, TAIL_SHARE * total));
+    // of few peaks all, from the lowest: a hair less, as they have faded
+    const wanted = Math.min(MOST, Math.max(FEWEST, TAIL_SHARE * total), total * (1 - 1e-9));
     let [above, bin] = [0, BINS];
     while (bin > 0 && above < wanted) above += counts[--bin]!;
     // excesses in falling order: b0 is their mean, b1 weighs each by the share above it
@@ -73,13 +82,17 @@ export function exceedance({ memory = 2000 }: { memory?: number } = {}) {
       tail = undefined;
       if (total > 1.01 * memory) fade(memory / total);
     },
-    /** Exposure goes by, whether it brought peaks or not. */
-    pass(more: number): void {
+    /** Exposure goes by, whether it brought peaks or not. `keep`: share of the past that is remembered. */
+    pass(more: number, keep = 1): void {
       exposure += more;
+      kept *= keep;
+      if (kept > 0.99) return;
+      if (total > KEPT) fade(Math.max(kept, KEPT / total));
+      kept = 1;
     },
-    /** Peaks of at least this level that a unit of exposure brings; NaN while fewer than 30 are known. */
+    /** Peaks of at least this level that a unit of exposure brings; NaN while fewer than 10 are known. */
     rate(level: number): number {
-      if (!(total >= FEWEST && exposure > 0)) return Number.NaN;
+      if (!(total >= KNOWN && exposure > 0)) return Number.NaN;
       const { from, above, shape, scale } = fitted();
       if (level < from) {
         let seen = 0;
@@ -92,6 +105,7 @@ export function exceedance({ memory = 2000 }: { memory?: number } = {}) {
     },
     save: (): ExceedanceState => ({
       exposure,
+      kept,
       peaks: Array.from(counts.entries()).filter(([, c]) => c > 0),
     }),
     load(state: ExceedanceState): void {
@@ -101,7 +115,7 @@ export function exceedance({ memory = 2000 }: { memory?: number } = {}) {
         counts[bin] = count;
         total += count;
       }
-      exposure = state.exposure;
+      ({ exposure, kept } = state);
       tail = undefined;
     },
   };

@@ -3,7 +3,7 @@ import { type ExceedanceState, exceedance } from "../../models/combine/exceedanc
 import { fromChunk, type Stateful, toChunk } from "../core/stage.ts";
 
 const WEEK_MS = 7 * 86_400_000;
-/** Before it has seen a day and 30 anomalies, it has no opinion. */
+/** Before it has seen a day and 10 anomalies, it has no opinion. */
 const LEAST_MS = 86_400_000;
 /** Shares of the budget for one anomaly alone, for two at once, for three ...: each is a test, and all are made. */
 const SHARES = [0.8, 0.1, 0.05, 0.03, 0.02] as const;
@@ -12,6 +12,8 @@ const GAIN = 0.05;
 const MOST_CORRECTION = 3;
 /** Incidents, allowed or seen, that the model without a correction is worth. */
 const TRUST = 4;
+/** Time constant of what was learned of chance; at first half its age: detectors that are new bring peaks that never come again. */
+const MEMORY_MS = 2 * WEEK_MS;
 /** Time constant of the number of series times windows a week, ms. */
 const RATE_MS = 6 * 3_600_000;
 
@@ -79,7 +81,7 @@ export function alertBudget({ falseIncidentsPerWeek: budget, joinMs }: AlertBudg
       // Within the first time constant the plain mean.
       const span = Math.min(RATE_MS, Math.max(dt, nowMs - startMs));
       rowsPerMs += (rows / dt - rowsPerMs) * (1 - Math.exp(-dt / span));
-      peaks.pass(rows);
+      peaks.pass(rows, Math.exp(-dt / Math.min(MEMORY_MS, Math.max(LEAST_MS, (nowMs - startMs) / 2))));
       // where all may open already, quiet is no sign that more should: it would only delay the way back
       if (known() && (perWeek(0) / SHARES[0]) * Math.exp(correction) > budget) correct((-budget * dt) / WEEK_MS);
     },

@@ -49,6 +49,11 @@ export const GUARD_EVIDENCE = 3;
 export const LEAST_GAIN = 1;
 /** As 1 / p, with room for rounding: rows that stay below need no exact p. */
 const USUAL = 9.99;
+/**
+ * Of the odd windows that a series may keep from being learned, those that each usual one gives back: what is odd every
+ * day for hours, a nightly batch, is no fault and must be learned.
+ */
+export const THAW = 0.2;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
 const NO_EVIDENCE = 1e-9;
 /** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
@@ -230,6 +235,7 @@ export function detector(tables: Tables, options: DetectOptions) {
     const least = +calm;
     const memory = +MEMORY;
     const none = +NO_EVIDENCE;
+    const thaw = +THAW;
     let m = 0;
     for (let k = 0; k < n; k++) {
       const at = slots[k]! * 4;
@@ -240,7 +246,8 @@ export function detector(tables: Tables, options: DetectOptions) {
       }
       const left = evidence * memory;
       state[at + 1] = left < none ? 0 : left;
-      state[at + 2] = 0;
+      const frozen = state[at + 2]! - thaw;
+      state[at + 2] = frozen > 0 ? frozen : 0;
       if (left < 1) state[at + 3] = 0;
     }
     return m;
@@ -259,6 +266,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       banks[b]!.tail.score(slots, raw, ps[b]!);
     }
     const { p, gain } = odd;
+    const most = options.freezeWindows + 1;
     harmonicMean(ps, p.subarray(0, m));
     const state = own;
     for (let j = 0; j < m; j++) {
@@ -274,11 +282,12 @@ export function detector(tables: Tables, options: DetectOptions) {
         state[slot * 4 + 1]! * MEMORY + orders >= GUARD_EVIDENCE ||
         (open.size > 0 && open.has(idOf[slot]!));
       if (!isOdd) {
-        state[slot * 4 + 2] = 0;
+        const left = state[slot * 4 + 2]! - THAW;
+        state[slot * 4 + 2] = left > 0 ? left : 0;
         continue;
       }
       const frozen = state[slot * 4 + 2]! + 1;
-      state[slot * 4 + 2] = frozen;
+      state[slot * 4 + 2] = frozen < most ? frozen : most;
       if (frozen > options.freezeWindows) continue;
       const k = odd.at[j]!;
       all.values[k] = Number.NaN;

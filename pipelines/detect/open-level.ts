@@ -13,8 +13,9 @@ const LEVELS = 56;
 const TOP = 12;
 /** Windows between two looks. */
 const LOOK = 32;
-/** What is remembered, ms. */
-const MEMORY_MS = 4 * WEEK_MS;
+/** What is remembered, weeks: as long as brings so many anomalies, within these bounds. Cold detectors are wrong about the tail. */
+const REMEMBERED = 100;
+const MEMORY_WEEKS = [1, 4] as const;
 /** Rises and anomalies that a first guess of one each is worth. */
 const DOUBT = 5;
 /** Before it lowers the level it wants to have seen a whole day; before it raises it, so much that one fault is not all. */
@@ -38,6 +39,7 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
   /** At the level of the time: anomalies, and rises through it; an excursion may rise through a level several times. */
   let opened = 0;
   let risen = 0;
+  const most = Math.min(MEMORY_WEEKS[1], Math.max(MEMORY_WEEKS[0], REMEMBERED / perWeek));
   const binOf = (evidence: number) => Math.min(LEVELS, Math.max(0, Math.floor((evidence - FIRST) / STEP) + 1));
 
   const look = () => {
@@ -89,7 +91,6 @@ export function openLevel({ start, perWeek }: { start: number; perWeek: number }
         busy = false;
       }
       if (windows % LOOK !== 0) return;
-      const most = MEMORY_MS / WEEK_MS;
       if (weeks > most) {
         const fade = most / weeks;
         for (let b = 0; b < LEVELS; b++) seen[b]! *= fade;

@@ -119,7 +119,7 @@ export function incidentsStage(options: IncidentsOptions) {
 
   return {
     name: "incidents",
-    version: 2,
+    version: 3,
     tables,
     tally: () => happened.tally(),
     openIncidents: () => parts.correlate.openIncidents(),

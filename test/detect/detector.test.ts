@@ -34,11 +34,11 @@ const batch = (i: number, value: readonly number[]): WindowBatch => ({
   max: Float64Array.from(value),
 });
 
-function setUp(series: number, metric = "request.duration", unit = "ms") {
+function setUp(series: number, metric = "request.duration", unit = "ms", options = {}) {
   const tables = new Tables();
   const e = tables.internNamed("service", "api");
   for (let i = 0; i < series; i++) tables.internSeries(e, metric, unit, "gauge", { i: String(i) });
-  return detector(tables, OPTIONS);
+  return detector(tables, { ...OPTIONS, ...options });
 }
 
 describe("detector", () => {
@@ -73,6 +73,36 @@ describe("detector", () => {
     const [first] = out.filter((a) => a.detectedMs >= 401_000) as [Anomaly];
     expect([first.direction, first.band.low < 36, 36 < first.band.high]).toEqual(["up", true, true]);
     expect(out.find((a) => a.id === first.id && a.endMs !== null)?.endMs).toBeLessThanOrEqual(410_000);
+  });
+
+  it("learns what is odd for hours every day, as a nightly batch is, and still finds what is not", () => {
+    const d = setUp(1, "request.duration", "ms", { openEvidence: 6 });
+    const n = noise(4);
+    const daily: number[] = new Array(14).fill(0);
+    const day = 288;
+    for (let i = 0; i < 13 * day; i++)
+      for (const a of d.process(batch(i, [20 + n() + (i >= 2 * day && i % day >= 150 && i % day < 250 ? 40 : 0)])))
+        if (a.endMs === null) daily[Math.floor(i / day)]! += 1;
+    expect(daily.slice(2, 4).some((told) => told > 0)).toBe(true);
+    expect(daily.slice(8)).toEqual([0, 0, 0, 0, 0, 0]);
+    const out: Anomaly[] = [];
+    for (let i = 13 * day; i < 13 * day + 40; i++) out.push(...d.process(batch(i, [20 + n() + 300])));
+    expect(out.length).toBeGreaterThan(0);
+  });
+
+  it("is taught by no second fault soon after the first", () => {
+    const d = setUp(1);
+    const n = noise(5);
+    const lengths: number[] = [];
+    let from = 0;
+    const fault = (i: number) => (i >= 600 && i < 660) || (i >= 760 && i < 820);
+    for (let i = 0; i < 1000; i++)
+      for (const a of d.process(batch(i, [20 + n() + (fault(i) ? 200 : 0)]))) {
+        if (a.detectedMs === (i + 1) * 1000 && a.endMs === null) from = i;
+        if (a.endMs !== null) lengths.push(i - from);
+      }
+    expect(lengths).toHaveLength(2);
+    for (const length of lengths) expect(length).toBeGreaterThanOrEqual(58);
   });
 
   it("finds a slow leak", () => {

@@ -7,7 +7,7 @@ import type { WindowBatch } from "../../core/batches.ts";
 import { familyOf } from "../../core/metric-family.ts";
 import type { Anomaly } from "../../core/records.ts";
 import { seriesName, type Tables } from "../../core/tables.ts";
-import { type DetectOptions, GUARD_EVIDENCE, GUARD_P, LEAST_GAIN, MEMORY, WINDOW_CAP } from "../detector.ts";
+import { type DetectOptions, GUARD_EVIDENCE, GUARD_P, LEAST_GAIN, MEMORY, THAW, WINDOW_CAP } from "../detector.ts";
 import { reason } from "../reason.ts";
 import { type EntityRun, tellOpened, WARM_WINDOWS } from "./entity-run.ts";
 import { learnLevels } from "./levels.ts";
@@ -138,7 +138,7 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       const orders = Math.min(-Math.log10(p), Number.isNaN(last) ? 30 : -MOST_OVER_LAST * Math.log10(last)) || 0;
       const odd =
         warm && (p < GUARD_P || course.evidence * MEMORY + orders >= GUARD_EVIDENCE || run.open !== undefined);
-      course.frozen = odd ? course.frozen + 1 : 0;
+      course.frozen = odd ? Math.min(course.frozen, options.freezeWindows) + 1 : Math.max(0, course.frozen - THAW);
       if (!odd || course.frozen > options.freezeWindows) {
         tails.forEach((tail, k) => {
           tail.learn(slot, raws[k]!);

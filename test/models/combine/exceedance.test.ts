@@ -14,8 +14,8 @@ function taught(draw: () => number, n: number, options = {}) {
 const inOrders = (rate: number, truth: number) => Math.abs(Math.log10(rate / truth));
 
 describe("exceedance", () => {
-  it("has no opinion before 30 peaks", () => {
-    const model = taught(() => 1, 29);
+  it("has no opinion before 10 peaks", () => {
+    const model = taught(() => 1, 9);
     expect(model.rate(0)).toBeNaN();
     model.learn(1);
     expect(model.rate(0)).toBeGreaterThan(0);
@@ -65,6 +65,17 @@ describe("exceedance", () => {
     expect(model.rate(4)).toBeLessThan(0.05);
   });
 
+  it("forgets with time as it is told to, but never all", () => {
+    const model = taught(() => 5, 1000, { memory: 5000 });
+    for (let i = 0; i < 700; i++) model.pass(1, 0.999);
+    expect(model.peaks).toBeGreaterThan(450);
+    expect(model.peaks).toBeLessThan(550);
+    const before = model.rate(1);
+    for (let i = 0; i < 1e5; i++) model.pass(0, 0.999);
+    expect(model.peaks).toBeGreaterThan(19);
+    expect(model.rate(1)).toBeCloseTo(before, 6);
+  });
+
   it("never rises with the level, and survives what is no peak", () => {
     const u = uniform(9);
     const model = taught(() => 3 - 2 * Math.log10(u()), 400);
@@ -81,11 +92,12 @@ describe("exceedance", () => {
   it("is the same after it was saved and loaded", () => {
     const u = uniform(5);
     const model = taught(() => -Math.log10(u()), 500);
+    for (let i = 0; i < 5; i++) model.pass(1, 0.999);
     const other = exceedance();
     other.load(JSON.parse(JSON.stringify(model.save())));
     for (const m of [model, other]) {
       m.learn(3);
-      m.pass(7);
+      m.pass(7, 0.994);
     }
     for (const level of [0, 1, 4]) expect(other.rate(level)).toBe(model.rate(level));
   });
