@@ -10,7 +10,7 @@ const RARE_ROWS = 1000;
 const BEYOND_RARE = 0.5;
 const EVERY = 64;
 /** How much an earlier alarm raises that, and the rows in which this fades to a third. */
-const HABITUATION = 0.35;
+const HABITUATION = 0.2;
 const FADE = Math.exp(-1 / 2000);
 /** Another alarm may follow once the energy was this much below. */
 const REARM = 0.5;
