@@ -1,11 +1,9 @@
 /** Windows to anomalies: every series is scored by a bank of detectors, calibrated, and watched over time. */
-import { createHash } from "node:crypto";
 import { harmonicMean } from "../../models/combine/harmonic.ts";
 import { statisticalBanks } from "../../models/statistical/index.ts";
 import { tailBank } from "../../models/statistical/tail.ts";
 import type { WindowBatch } from "../core/batches.ts";
 import { grown } from "../core/interning.ts";
-import { familyOf } from "../core/metric-family.ts";
 import type { Anomaly } from "../core/records.ts";
 import {
   bytesIn,
@@ -18,10 +16,10 @@ import {
   toChunk,
   uint32Of,
 } from "../core/stage.ts";
-import { seriesName, type Tables } from "../core/tables.ts";
+import type { Tables } from "../core/tables.ts";
 import { floorOf } from "./floors.ts";
+import { newAnomaly } from "./new-anomaly.ts";
 import { openLevel } from "./open-level.ts";
-import { reason } from "./reason.ts";
 
 export type BankName = keyof typeof statisticalBanks;
 
@@ -155,41 +153,26 @@ export function detector(tables: Tables, options: DetectOptions) {
 
   /** `j`: row among the odd ones. */
   const record = (slot: number, w: WindowBatch, value: number, pNow: number, j: number, evidence: number): Anomaly => {
-    const id = idOf[slot]!;
-    const series = tables.seriesAt(id)!;
-    const entity = tables.entityOf(id);
-    const name = seriesName(series);
     const floor = own[slot * OWN]!;
     const level = banks.find((b) => b.bank.expected(slot) !== undefined)?.bank.expected(slot) ?? {
       expected: value / floor,
       scale: 1,
     };
-    const expected = level.expected * floor;
-    const width = 3 * level.scale * floor;
-    const direction = value >= expected ? "up" : "down";
-    const startMs = own[slot * OWN + 3] || w.startMs;
     const shares = banks.map((_, b) => -Math.log10(Math.max(odd.ps[b]![j]!, 1e-30)) || 0);
     const total = shares.reduce((a, b) => a + b, 0) || 1;
-    return {
-      id: `A-${createHash("sha256").update(`${entity.kind}:${entity.name}|${name}|${startMs}`).digest("hex").slice(0, 12)}`,
-      entity: entity.name,
-      entityKind: entity.kind,
-      series: name,
-      unit: series.unit,
-      family: familyOf(series.metric),
-      direction,
-      startMs,
+    return newAnomaly(tables, {
+      seriesId: idOf[slot]!,
+      startMs: own[slot * OWN + 3] || w.startMs,
       detectedMs: w.endMs,
-      endMs: null,
       p: pNow,
       evidence,
       value,
-      band: { expected, low: expected - width, high: expected + width },
+      expected: level.expected * floor,
+      width: 3 * level.scale * floor,
       detectors: Object.fromEntries(
         banks.map((b, i) => [b.name, Math.round((100 * (shares[i] as number)) / total) / 100]),
       ),
-      why: reason(series.unit, value, expected, series.metric),
-    };
+    });
   };
 
   /** Fills `all` from rows [from, from + n) of the window. */

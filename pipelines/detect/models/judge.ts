@@ -1,14 +1,12 @@
 /** One opinion of a model against the model's own past, by the rules that the statistical banks follow. */
-import { createHash } from "node:crypto";
 import type { LiveOpinion } from "../../../models/learned/live-model.ts";
 import { clampValue } from "../../../models/statistical/scale.ts";
 import { tailBank } from "../../../models/statistical/tail.ts";
 import type { WindowBatch } from "../../core/batches.ts";
-import { familyOf } from "../../core/metric-family.ts";
 import type { Anomaly } from "../../core/records.ts";
-import { seriesName, type Tables } from "../../core/tables.ts";
+import type { Tables } from "../../core/tables.ts";
 import { type DetectOptions, GUARD_EVIDENCE, GUARD_P, LEAST_GAIN, MEMORY, THAW, WINDOW_CAP } from "../detector.ts";
-import { reason } from "../reason.ts";
+import { newAnomaly } from "../new-anomaly.ts";
 import { type EntityRun, tellOpened, WARM_WINDOWS } from "./entity-run.ts";
 import { learnLevels } from "./levels.ts";
 
@@ -54,37 +52,20 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
     if (said.column < 0) run.model.explain(said);
     const named = said.column >= 0 && Number.isFinite(row[said.column]!) && run.series[said.column]! >= 0;
     const d = named ? said.column : Math.max(0, furthest(run, row));
-    const series = tables.seriesAt(run.series[d]!)!;
-    const entity = tables.entityOf(run.series[d]!);
-    const name = seriesName(series);
-    const value = clampValue(row[d]!);
     const own = named && Number.isFinite(said.expected) && Number.isFinite(said.scale);
-    const expected = clampValue(own ? said.expected : run.level[d]!);
-    const width = 3 * Math.max(own ? said.scale : run.spread[d]!, run.floors[d]!);
-    const startMs = run.course.sinceMs || w.startMs;
-    const id = `${entity.kind}:${entity.name}|model:${model}|${startMs}`;
-    return {
-      id: `A-${createHash("sha256").update(id).digest("hex").slice(0, 12)}`,
-      entity: entity.name,
-      entityKind: entity.kind,
-      series: name,
-      unit: series.unit,
-      family: familyOf(series.metric),
-      direction: value >= expected ? "up" : "down",
-      startMs,
+    return newAnomaly(tables, {
+      seriesId: run.series[d]!,
+      about: `model:${model}`,
+      startMs: run.course.sinceMs || w.startMs,
       detectedMs: w.endMs,
-      endMs: null,
       p,
       evidence: Math.max(run.course.evidence, run.open?.anomaly.evidence ?? 0),
-      value,
-      band: { expected, low: clampValue(expected - width), high: clampValue(expected + width) },
+      value: clampValue(row[d]!),
+      expected: clampValue(own ? said.expected : run.level[d]!),
+      width: 3 * Math.max(own ? said.scale : run.spread[d]!, run.floors[d]!),
       detectors: { [`model:${model}`]: 1 },
-      why: reason(series.unit, value, expected, series.metric, {
-        timeMs: w.startMs,
-        period: own ? said.period : 0,
-        stepMs: w.endMs - w.startMs,
-      }),
-    };
+      when: { timeMs: w.startMs, period: own ? said.period : 0, stepMs: w.endMs - w.startMs },
+    });
   };
 
   const close = (run: EntityRun, endMs: number): Anomaly | undefined => {
