@@ -52,6 +52,8 @@ const USUAL = 9.99;
  * day for hours, a nightly batch, is no fault and must be learned.
  */
 export const THAW = 0.2;
+/** So many times `freezeWindows` are remembered at most: a year of odd windows is forgiven as soon as a day of them. */
+export const MOST_FROZEN = 2;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
 const NO_EVIDENCE = 1e-9;
 /** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
@@ -249,7 +251,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       banks[b]!.tail.score(slots, raw, ps[b]!);
     }
     const { p, gain } = odd;
-    const most = options.freezeWindows + 1;
+    const most = MOST_FROZEN * options.freezeWindows;
     harmonicMean(ps, p.subarray(0, m));
     const state = own;
     for (let j = 0; j < m; j++) {

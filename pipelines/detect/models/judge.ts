@@ -5,7 +5,16 @@ import { tailBank } from "../../../models/statistical/tail.ts";
 import type { WindowBatch } from "../../core/batches.ts";
 import type { Anomaly } from "../../core/records.ts";
 import type { Tables } from "../../core/tables.ts";
-import { type DetectOptions, GUARD_EVIDENCE, GUARD_P, LEAST_GAIN, MEMORY, THAW, WINDOW_CAP } from "../detector.ts";
+import {
+  type DetectOptions,
+  GUARD_EVIDENCE,
+  GUARD_P,
+  LEAST_GAIN,
+  MEMORY,
+  MOST_FROZEN,
+  THAW,
+  WINDOW_CAP,
+} from "../detector.ts";
 import { newAnomaly } from "../new-anomaly.ts";
 import { type EntityRun, tellOpened, WARM_WINDOWS } from "./entity-run.ts";
 import { learnLevels } from "./levels.ts";
@@ -119,7 +128,9 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       const orders = Math.min(-Math.log10(p), Number.isNaN(last) ? 30 : -MOST_OVER_LAST * Math.log10(last)) || 0;
       const odd =
         warm && (p < GUARD_P || course.evidence * MEMORY + orders >= GUARD_EVIDENCE || run.open !== undefined);
-      course.frozen = odd ? Math.min(course.frozen, options.freezeWindows) + 1 : Math.max(0, course.frozen - THAW);
+      course.frozen = odd
+        ? Math.min(course.frozen + 1, MOST_FROZEN * options.freezeWindows)
+        : Math.max(0, course.frozen - THAW);
       if (!odd || course.frozen > options.freezeWindows) {
         tails.forEach((tail, k) => {
           tail.learn(slot, raws[k]!);
