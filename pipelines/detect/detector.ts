@@ -54,6 +54,8 @@ const USUAL = 9.99;
 export const THAW = 0.2;
 /** So many times `freezeWindows` are remembered at most: a year of odd windows is forgiven as soon as a day of them. */
 export const MOST_FROZEN = 2;
+/** Windows since it became odd for which it is not learned in any case. */
+export const FRESH = 10;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
 const NO_EVIDENCE = 1e-9;
 /** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
@@ -68,7 +70,7 @@ const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
 /** Factors that make a gap, and that change nothing. */
 const KEEP = Float64Array.of(Number.NaN, 1);
 
-/** Own state of a slot: floor, evidence, windows frozen, start of the first odd window. */
+/** Own state of a slot: floor, evidence, odd windows not given back, start of the first odd window. */
 const OWN = 4;
 
 interface OpenAnomaly {
@@ -80,7 +82,7 @@ interface OpenAnomaly {
 const outside = (value: number, { low, high }: Anomaly["band"]): boolean => value < low || value > high;
 
 /**
- * Scores before it learns; learns nothing from what is unusual until it has lasted `freezeWindows`.
+ * Scores before it learns; learns nothing from what is unusual until that was so for `freezeWindows`, in a row or again and again.
  * A window without a value for a series lets its evidence fade: a gap is no proof of anything.
  * Series take slots in the order in which they first have a window, so a counter, which has none, takes no state.
  * Most rows are usual, and that is shown by a bound; tail probabilities are computed for the rest.
@@ -239,7 +241,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   };
 
   /** Exact tail probabilities and evidence of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
-  const weighOdd = (m: number) => {
+  const weighOdd = (w: WindowBatch, m: number) => {
     for (let j = 0; j < m; j++) odd.slots[j] = all.slots[odd.at[j]!]!;
     const slots = odd.slots.subarray(0, m);
     const ps: Float64Array[] = [];
@@ -252,6 +254,7 @@ export function detector(tables: Tables, options: DetectOptions) {
     }
     const { p, gain } = odd;
     const most = MOST_FROZEN * options.freezeWindows;
+    const fresh = w.endMs - FRESH * (w.endMs - w.startMs);
     harmonicMean(ps, p.subarray(0, m));
     const state = own;
     for (let j = 0; j < m; j++) {
@@ -273,7 +276,8 @@ export function detector(tables: Tables, options: DetectOptions) {
       }
       const frozen = state[slot * 4 + 2]! + 1;
       state[slot * 4 + 2] = frozen < most ? frozen : most;
-      if (frozen > options.freezeWindows) continue;
+      // it may still be a fault like none before: that is told first and learned then
+      if (frozen > options.freezeWindows && !(state[slot * 4 + 3]! > fresh)) continue;
       const k = odd.at[j]!;
       all.values[k] = Number.NaN;
       for (let b = 0; b < banks.length; b++) all.raw[b]![k] = Number.NaN;
@@ -351,7 +355,7 @@ export function detector(tables: Tables, options: DetectOptions) {
         for (let b = 0; b < banks.length; b++)
           banks[b]!.tail.addInverse(slots, b === cusum ? part(all.asked) : raw[b]!, USUAL, inverse);
         const m = settleUsual(n);
-        if (m > 0) weighOdd(m);
+        if (m > 0) weighOdd(w, m);
         for (let b = 0; b < banks.length; b++) {
           banks[b]!.tail.learn(slots, raw[b]!);
           banks[b]!.bank.learn(slots, values);

@@ -7,6 +7,7 @@ import type { Anomaly } from "../../core/records.ts";
 import type { Tables } from "../../core/tables.ts";
 import {
   type DetectOptions,
+  FRESH,
   GUARD_EVIDENCE,
   GUARD_P,
   LEAST_GAIN,
@@ -131,7 +132,8 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       course.frozen = odd
         ? Math.min(course.frozen + 1, MOST_FROZEN * options.freezeWindows)
         : Math.max(0, course.frozen - THAW);
-      if (!odd || course.frozen > options.freezeWindows) {
+      const fresh = course.sinceMs > w.endMs - FRESH * (w.endMs - w.startMs);
+      if (!odd || (course.frozen > options.freezeWindows && !fresh)) {
         tails.forEach((tail, k) => {
           tail.learn(slot, raws[k]!);
         });
