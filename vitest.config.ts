@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Rooms whose tests start no broker, database or pipeline and measure no time: two files at once. */
+/** Rooms whose tests start no broker, database or pipeline and bound no time closely: two files at once. */
 const CALM = [
   "ingest/decoders",
   "ingest/logs",

@@ -56,9 +56,10 @@ interface Group {
 /**
  * Several columns of one entity: a vector autoregression of the last three rows and the covariance of its errors and of
  * the values give four energies a row, each over its usual size and smoothed over 5 and 12 rows; E is the geometric mean
- * of the eight, the change counting half as much again, over its own slow drift, the score E / (1 + E). With `fit` the model and the usual sizes are those of the
- * fitted rows. Without, it learns on the way from the last rows that were not strange. Levels of the columns and the usual
- * log E follow rows that are not strange. An alarm is where log E rises above a level.
+ * of the eight, the change counting half as much again, over its own slow drift, the score E / (1 + E). With `fit` the
+ * model and the usual sizes are those of the fitted rows. Without, it learns on the way from the last rows that were not
+ * strange. Levels of the columns and the usual log E follow rows that are not strange. An alarm is where log E rises above
+ * a level.
  *
  * Any scale; a gap counts as the last value. (order + 1) dims^2 multiply-adds a row; (order + 1) dims^2 doubles a fit and
  * `memoryRows` rows without one.

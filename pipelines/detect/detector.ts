@@ -20,6 +20,7 @@ import type { Tables } from "../core/tables.ts";
 import { floorOf } from "./floors.ts";
 import { newAnomaly } from "./new-anomaly.ts";
 import { openLevel } from "./open-level.ts";
+import { FIRST_ODD, frozen, learnable, thawed } from "./patience.ts";
 
 export type BankName = keyof typeof statisticalBanks;
 
@@ -47,15 +48,6 @@ export const GUARD_EVIDENCE = 3;
 export const LEAST_GAIN = 1;
 /** As 1 / p, with room for rounding: rows that stay below need no exact p. */
 const USUAL = 9.99;
-/**
- * Of the odd windows that a series may keep from being learned, those that each usual one gives back: what is odd every
- * day for hours, a nightly batch, is no fault and must be learned.
- */
-export const THAW = 0.2;
-/** So many times `freezeWindows` are remembered at most: a year of odd windows is forgiven as soon as a day of them. */
-export const MOST_FROZEN = 2;
-/** Windows since it became odd for which it is not learned in any case. */
-export const FRESH = 10;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
 const NO_EVIDENCE = 1e-9;
 /** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
@@ -82,7 +74,7 @@ interface OpenAnomaly {
 const outside = (value: number, { low, high }: Anomaly["band"]): boolean => value < low || value > high;
 
 /**
- * Scores before it learns; learns nothing from what is unusual until that was so for `freezeWindows`, in a row or again and again.
+ * Scores before it learns; what is unusual it learns only as `patience.ts` says.
  * A window without a value for a series lets its evidence fade: a gap is no proof of anything.
  * Series take slots in the order in which they first have a window, so a counter, which has none, takes no state.
  * Most rows are usual, and that is shown by a bound; tail probabilities are computed for the rest.
@@ -222,7 +214,6 @@ export function detector(tables: Tables, options: DetectOptions) {
     const least = +calm;
     const memory = +MEMORY;
     const none = +NO_EVIDENCE;
-    const thaw = +THAW;
     let m = 0;
     for (let k = 0; k < n; k++) {
       const at = slots[k]! * 4;
@@ -233,8 +224,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       }
       const left = evidence * memory;
       state[at + 1] = left < none ? 0 : left;
-      const frozen = state[at + 2]! - thaw;
-      state[at + 2] = frozen > 0 ? frozen : 0;
+      state[at + 2] = thawed(state[at + 2]!);
       if (left < 1) state[at + 3] = 0;
     }
     return m;
@@ -253,8 +243,6 @@ export function detector(tables: Tables, options: DetectOptions) {
       banks[b]!.tail.score(slots, raw, ps[b]!);
     }
     const { p, gain } = odd;
-    const most = MOST_FROZEN * options.freezeWindows;
-    const fresh = w.endMs - FRESH * (w.endMs - w.startMs);
     harmonicMean(ps, p.subarray(0, m));
     const state = own;
     for (let j = 0; j < m; j++) {
@@ -270,14 +258,12 @@ export function detector(tables: Tables, options: DetectOptions) {
         state[slot * 4 + 1]! * MEMORY + orders >= GUARD_EVIDENCE ||
         (open.size > 0 && open.has(idOf[slot]!));
       if (!isOdd) {
-        const left = state[slot * 4 + 2]! - THAW;
-        state[slot * 4 + 2] = left > 0 ? left : 0;
+        state[slot * 4 + 2] = thawed(state[slot * 4 + 2]!);
         continue;
       }
-      const frozen = state[slot * 4 + 2]! + 1;
-      state[slot * 4 + 2] = frozen < most ? frozen : most;
-      // it may still be a fault like none before: that is told first and learned then
-      if (frozen > options.freezeWindows && !(state[slot * 4 + 3]! > fresh)) continue;
+      const count = frozen(state[slot * 4 + 2]!, options.freezeWindows);
+      state[slot * 4 + 2] = count;
+      if (learnable(count, options.freezeWindows, state[slot * 4 + 3]!, orders, w)) continue;
       const k = odd.at[j]!;
       all.values[k] = Number.NaN;
       for (let b = 0; b < banks.length; b++) all.raw[b]![k] = Number.NaN;
@@ -305,7 +291,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       const evidence = before * memory + (orders > LEAST_GAIN ? (orders < most ? orders : most) : 0);
       state[slot * 4 + 1] = evidence;
       if (adaptive && evidence > before) adaptive.rise(before, evidence);
-      if (orders > 2 && state[slot * 4 + 3] === 0) state[slot * 4 + 3] = w.startMs;
+      if (orders > FIRST_ODD && state[slot * 4 + 3] === 0) state[slot * 4 + 3] = w.startMs;
       if (!known && evidence < enough) {
         if (evidence < 1) state[slot * 4 + 3] = 0;
         continue;

@@ -76,7 +76,7 @@ describe("detector", () => {
   });
 
   it("learns what is odd for hours every day, as a nightly batch is, and still finds what is not", () => {
-    const d = setUp(1, "request.duration", "ms", { openEvidence: 5 });
+    const d = setUp(1, "request.duration", "ms", { openEvidence: 7 });
     const n = noise(4);
     const daily: number[] = new Array(14).fill(0);
     const day = 288;

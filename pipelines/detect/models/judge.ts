@@ -5,18 +5,9 @@ import { tailBank } from "../../../models/statistical/tail.ts";
 import type { WindowBatch } from "../../core/batches.ts";
 import type { Anomaly } from "../../core/records.ts";
 import type { Tables } from "../../core/tables.ts";
-import {
-  type DetectOptions,
-  FRESH,
-  GUARD_EVIDENCE,
-  GUARD_P,
-  LEAST_GAIN,
-  MEMORY,
-  MOST_FROZEN,
-  THAW,
-  WINDOW_CAP,
-} from "../detector.ts";
+import { type DetectOptions, GUARD_EVIDENCE, GUARD_P, LEAST_GAIN, MEMORY, WINDOW_CAP } from "../detector.ts";
 import { newAnomaly } from "../new-anomaly.ts";
+import { FIRST_ODD, frozen, learnable, thawed } from "../patience.ts";
 import { type EntityRun, tellOpened, WARM_WINDOWS } from "./entity-run.ts";
 import { learnLevels } from "./levels.ts";
 
@@ -32,8 +23,8 @@ const TELL_AGAIN = 100;
 
 /**
  * Two views are calibrated, each to the entity's own tail: the last row (how far the furthest column is from what the
- * model expected of it, or else its energy), and the energy of the last rows. p is their harmonic mean. What is odd is not
- * learned until it has lasted `freezeWindows`. Means remember a fault long after it has ended: they only count as far as
+ * model expected of it, or else its energy), and the energy of the last rows. p is their harmonic mean. What is odd is
+ * learned only as `patience.ts` says. Means remember a fault long after it has ended: they only count as far as
  * the last row is odd too.
  */
 export function judge(model: string, tables: Tables, options: JudgeOptions) {
@@ -129,11 +120,9 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       const orders = Math.min(-Math.log10(p), Number.isNaN(last) ? 30 : -MOST_OVER_LAST * Math.log10(last)) || 0;
       const odd =
         warm && (p < GUARD_P || course.evidence * MEMORY + orders >= GUARD_EVIDENCE || run.open !== undefined);
-      course.frozen = odd
-        ? Math.min(course.frozen + 1, MOST_FROZEN * options.freezeWindows)
-        : Math.max(0, course.frozen - THAW);
-      const fresh = course.sinceMs > w.endMs - FRESH * (w.endMs - w.startMs);
-      if (!odd || (course.frozen > options.freezeWindows && !fresh)) {
+      const { freezeWindows } = options;
+      course.frozen = odd ? frozen(course.frozen, freezeWindows) : thawed(course.frozen);
+      if (!odd || learnable(course.frozen, freezeWindows, course.sinceMs, orders, w)) {
         tails.forEach((tail, k) => {
           tail.learn(slot, raws[k]!);
         });
@@ -148,7 +137,7 @@ export function judge(model: string, tables: Tables, options: JudgeOptions) {
       if (p < tally.leastP) tally.leastP = p;
       const evidence = course.evidence * MEMORY + (orders > LEAST_GAIN ? Math.min(orders, WINDOW_CAP) : 0);
       course.evidence = evidence < 1e-9 ? 0 : evidence;
-      if (orders > 2 && course.sinceMs === 0) course.sinceMs = w.startMs;
+      if (orders > FIRST_ODD && course.sinceMs === 0) course.sinceMs = w.startMs;
       if (!run.open) {
         if (evidence >= options.openEvidence) {
           const anomaly = record(run, w, row, said, p);
