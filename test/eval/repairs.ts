@@ -86,6 +86,7 @@ const faults = (values.faults as string).split(",");
 for (let seed = 1; seed <= Number(values.seeds); seed++)
   for (const fault of faults) {
     if (rows.some((r) => r.fault === fault && r.seed === seed && !r.void)) continue;
+    // nothing tells of a machine that has become quiet; the kernel works its load out every five seconds
     while ((loadavg()[0] as number) > Number(values["max-load"])) await new Promise((go) => setTimeout(go, 5000));
     const row = await demo(fault, seed);
     rows.push(row);
