@@ -8,7 +8,6 @@ import type {
   ModelStatus,
   ModelSwitch,
   RoleScores,
-  ScoresSwitch,
 } from "../../core/live-models.ts";
 import type { LiveModelConfig } from "../../core/live-models-config.ts";
 import type { Anomaly } from "../../core/records.ts";
@@ -25,10 +24,16 @@ export interface LiveModelsOptions extends RunOptions {
   readonly summaryWindows: number;
 }
 
+/** A record for the topic `scores`. */
+interface TopicScores {
+  readonly key: string;
+  readonly record: ModelScores;
+}
+
 export interface WindowVerdict {
   /** Of live versions: opened, strengthened, closed. */
   readonly anomalies: readonly Anomaly[];
-  readonly scores: readonly { readonly key: string; readonly record: ModelScores }[];
+  readonly scores: readonly TopicScores[];
 }
 
 type Roles = Record<ModelRole, ModelPick | null>;
@@ -45,7 +50,9 @@ interface Followed {
   parked: ModelPick | null;
   /** Why a version with a role has no run. */
   readonly missing: Map<number, string>;
-  /** Entities and windows since the last summary: both odd, only live, only shadow. */
+  /** From where on the next summary tells; undefined before the first window. */
+  sinceMs: number | undefined;
+  /** Entities and windows since then: both odd, only live, only shadow. */
   readonly agreement: Map<number, [number, number, number]>;
 }
 
@@ -54,6 +61,7 @@ interface SavedRoles {
   readonly roles: Roles;
   readonly why: string;
   readonly parked: ModelPick | null;
+  readonly sinceMs: number | null;
   readonly agreement: readonly (readonly [number, [number, number, number]])[];
 }
 
@@ -76,6 +84,7 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
     runs: new Map(),
     parked: null,
     missing: new Map(),
+    sinceMs: undefined,
     agreement: new Map(),
   }));
   const gone: string[] = [];
@@ -101,16 +110,18 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
   };
 
   /** What was decided holds from this window on. */
-  const settle = (f: Followed, w: WindowBatch, anomalies: Anomaly[]): ScoresSwitch | undefined => {
+  const settle = (f: Followed, w: WindowBatch, anomalies: Anomaly[], scores: TopicScores[]): void => {
     const { decided, roles } = f;
     if (!decided || (samePick(decided.live, roles.live) && samePick(decided.shadow, roles.shadow))) {
       if (decided && decided.why !== f.why) {
         f.why = decided.why;
         rolesChanged = true;
       }
-      return undefined;
+      return;
     }
     rolesChanged = true;
+    // What each did in the role that it had, above all what a shadow found: told before it has another.
+    scores.push(...summarise(f, w.startMs));
     const before = { live: roles.live?.version ?? null, shadow: roles.shadow?.version ?? null };
     f.missing.clear();
     const { live, shadow } = decided;
@@ -127,16 +138,12 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
     if (f.parked && [live, shadow].some((p) => p?.version === f.parked?.version)) f.parked = null;
     const wanted = new Set([live?.version, shadow?.version, f.parked?.version]);
     for (const version of [...f.runs.keys()]) if (!wanted.has(version)) drop(f, version);
-    f.agreement.clear();
-    return {
-      kind: "switch",
-      model: f.config.name,
-      startMs: w.startMs,
-      live: live?.version ?? null,
-      shadow: shadow?.version ?? null,
-      before,
-      why: decided.why,
-    };
+    const versions = { live: live?.version ?? null, shadow: shadow?.version ?? null };
+    const model = f.config.name;
+    scores.push({
+      key: model,
+      record: { kind: "switch", model, startMs: w.startMs, ...versions, before, why: decided.why },
+    });
   };
 
   const runOf = (f: Followed, role: ModelRole): VersionRun | undefined => {
@@ -157,10 +164,12 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
     }
   };
 
-  const summarise = function* (f: Followed, w: WindowBatch): Generator<WindowVerdict["scores"][number]> {
+  /** Of the windows since the last, up to `endMs`. */
+  const summarise = function* (f: Followed, endMs: number): Generator<TopicScores> {
+    const startMs = f.sinceMs ?? endMs;
+    if (startMs >= endMs) return;
     const [live, shadow] = [runOf(f, "live"), runOf(f, "shadow")];
     const ids = new Set([...(live?.runs ?? []), ...(shadow?.runs ?? [])].map((r) => r.entityId));
-    const windowMs = w.endMs - w.startMs;
     for (const id of [...ids].sort((a, b) => a - b)) {
       const entity = tables.entities[id]!;
       const told = (run: VersionRun | undefined): RoleScores | null => {
@@ -176,8 +185,8 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
           kind: "summary",
           model: f.config.name,
           entity: entity.name,
-          startMs: w.endMs - windowMs * summaryWindows,
-          endMs: w.endMs,
+          startMs,
+          endMs,
           live: told(live),
           shadow: told(shadow),
           agreement:
@@ -186,6 +195,7 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
         },
       };
     }
+    f.sinceMs = endMs;
     f.agreement.clear();
     rolesChanged = true;
   };
@@ -250,15 +260,19 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
     process(w: WindowBatch): WindowVerdict {
       if (all.length === 0) return NOTHING;
       const anomalies: Anomaly[] = [];
-      const scores: WindowVerdict["scores"][number][] = [];
-      const windowMs = w.endMs - w.startMs;
+      const scores: TopicScores[] = [];
+      const summaryMs = (w.endMs - w.startMs) * summaryWindows;
       for (const f of all) {
-        const changed = settle(f, w, anomalies);
-        if (changed) scores.push({ key: f.config.name, record: changed });
+        settle(f, w, anomalies, scores);
+        if (f.sinceMs === undefined) {
+          f.sinceMs = w.startMs;
+          rolesChanged = true;
+        }
         runOf(f, "live")?.process(w, anomalies);
         runOf(f, "shadow")?.process(w, []);
         agree(f);
-        if (Math.round(w.endMs / windowMs) % summaryWindows === 0) scores.push(...summarise(f, w));
+        // Also where the window at the boundary had no rows and never came.
+        if (Math.floor(w.endMs / summaryMs) > Math.floor(f.sinceMs / summaryMs)) scores.push(...summarise(f, w.endMs));
       }
       return { anomalies, scores };
     },
@@ -275,6 +289,7 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
               roles: f.roles,
               why: f.why,
               parked: f.parked,
+              sinceMs: f.sinceMs ?? null,
               agreement: [...f.agreement],
             } satisfies SavedRoles),
           );
@@ -294,8 +309,8 @@ export function liveModels(tables: Tables, options: LiveModelsOptions) {
       for (const f of all) {
         const bytes = chunks.get(`roles/${f.config.name}`);
         if (!bytes) continue;
-        const { decided, roles, why, parked, agreement } = fromChunk<SavedRoles>(bytes);
-        Object.assign(f, { decided: decided ?? undefined, roles, why, parked });
+        const { decided, roles, why, parked, sinceMs, agreement } = fromChunk<SavedRoles>(bytes);
+        Object.assign(f, { decided: decided ?? undefined, roles, why, parked, sinceMs: sinceMs ?? undefined });
         for (const [id, counts] of agreement) f.agreement.set(id, counts);
         for (const pick of [roles.live, roles.shadow, parked])
           if (pick) begin(f, pick)?.restore(scopedChunks(chunks, runKey(f.config.name, pick.version)));

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { VectorModel } from "../../../models/vector-model.ts";
-import type { ModelScores } from "../../../pipelines/core/live-models.ts";
+import type { ModelScores, ScoresSummary, ScoresSwitch } from "../../../pipelines/core/live-models.ts";
 import type { Anomaly } from "../../../pipelines/core/records.ts";
 import type { LoadedEntity } from "../../../pipelines/detect/models/library.ts";
 import type { LiveModels } from "../../../pipelines/detect/models/live-models.ts";
@@ -148,13 +148,48 @@ describe("a shadow", () => {
     expect(models.status()[1]).toMatchObject({ role: "shadow", version: 2, opened: 1 });
   });
 
+  it("has told what it found, as a shadow, before it is live", () => {
+    const { models } = setUp(libraryOf({ 1: of("statistics"), 2: of("mahalanobis") }), { summary: 50 });
+    models.decide(change(1, 2));
+    run(models, withFault(225, 210, 220));
+    models.decide(change(2));
+    const { scores } = run(models, usualRows(4, 10), 225);
+    const at = (window: number) => START + window * WINDOW_MS;
+    expect(scores.map((s) => [s.kind, s.startMs])).toEqual([
+      ["summary", at(180)],
+      ["switch", at(225)],
+      ["summary", at(225)],
+    ]);
+    const [before, , after] = scores as [ScoresSummary, ScoresSwitch, ScoresSummary];
+    expect(before).toMatchObject({
+      endMs: at(225),
+      live: { version: 1, scored: 45 },
+      shadow: { version: 2, scored: 45 },
+    });
+    expect(before.shadow?.opened).toHaveLength(1);
+    expect(before.agreement?.both).toBeGreaterThan(0);
+    expect(after).toMatchObject({ endMs: at(230), live: { version: 2, scored: 5, opened: [] }, shadow: null });
+  });
+
+  it("is told of also where the last window before a summary had no rows and never came", () => {
+    const { models } = setUp(libraryOf({ 1: of("statistics"), 2: of("mahalanobis") }), { summary: 50 });
+    models.decide(change(1, 2));
+    run(models, usualRows(3, 129));
+    const { scores } = run(models, usualRows(4, 60), 131);
+    const at = (window: number) => START + window * WINDOW_MS;
+    expect(scores.map((s) => [s.kind, s.startMs, s.kind === "summary" && s.endMs])).toEqual([
+      ["summary", at(80), at(132)],
+      ["summary", at(132), at(180)],
+    ]);
+  });
+
   it("is promoted and rolled back with all that both know: nothing warms up again", () => {
     const { models } = setUp(libraryOf({ 1: of("statistics"), 2: of("mahalanobis") }));
     models.decide(change(1, 2));
     run(models, usualRows(3, 100));
     models.decide(change(2));
     const { scores } = run(models, usualRows(4, 20), 100);
-    expect(scores[0]).toEqual({
+    expect(scores[1]).toEqual({
       kind: "switch",
       model: "hosts",
       startMs: START + 100 * WINDOW_MS,

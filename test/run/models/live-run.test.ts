@@ -1,6 +1,6 @@
 /** The pipeline as users run it: switched while it runs, killed, started again; the replay of its journal gives the same bytes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -126,7 +126,8 @@ it("follows promotions and roll-backs while it runs, over kill -9, and its repla
   await run.end("SIGKILL");
   run = await start();
   await feed(run, 50, true);
-  const [before] = await Promise.all([until(run, (s) => (live(s)?.opened ?? 0) > 0), feed(run, 60)]);
+  const both = (s: ModelStatus[]) => [live(s), shadow(s)].every((m) => (m?.opened ?? 0) > 0);
+  const before = await until(run, both);
   expect(shadow(before)).toMatchObject({ version: 2, entities: { scoring: 3 } });
   await registry.promote("hosts:shadow", "live");
   const promoted = await until(run, (s) => live(s)?.version === 2);
@@ -147,7 +148,9 @@ it("follows promotions and roll-backs while it runs, over kill -9, and its repla
   writeFileSync(corrupt, "broken");
   const stages = join(dataDir, "models/hosts/stages");
   // As somebody would who edits files by hand: `promote` refuses a damaged version.
-  writeFileSync(join(stages, "000005.json"), JSON.stringify({ atMs: 3, action: "promote", live: 3, shadow: null }));
+  const draft = join(dir, "draft.json");
+  writeFileSync(draft, JSON.stringify({ atMs: 3, action: "promote", live: 3, shadow: null }));
+  renameSync(draft, join(stages, "000005.json"));
   const damaged = await until(run, (s) => Object.keys(live(s)?.fallback ?? {}).length > 0);
   expect(live(damaged)).toMatchObject({ version: 1, entities: { scoring: 3 } });
   expect(Object.keys(live(damaged)?.fallback ?? {})[0]).toMatch(/hosts@3 can't be used: .*checksum.*; hosts@1 goes on/);
