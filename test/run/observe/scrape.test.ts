@@ -140,11 +140,15 @@ commit: 1h
     const run = await stream({ config, clock: systemClock, log });
     try {
       const url = run.url as string;
-      const body = JSON.stringify(metricsOf("shop", Date.now(), 1));
+      const shops = Array.from({ length: 300 }, (_, i) => metricsOf(`shop-${i}`, Date.now(), 1).resourceMetrics[0]);
+      const body = JSON.stringify({ resourceMetrics: shops });
       const statuses: number[] = [];
-      // Several at once: while the first waits to be read, the others are refused.
-      while (!statuses.includes(503) && statuses.length < 2000)
-        statuses.push(...(await Promise.all(Array.from({ length: 20 }, () => post(url, body)))).map((r) => r.status));
+      // Senders who do not wait for each other: while the payload of one waits to be read, the others are refused.
+      const send = async () => {
+        for (const end = Date.now() + 30_000; !statuses.includes(503) && Date.now() < end; )
+          statuses.push((await post(url, body)).status);
+      };
+      await Promise.all(Array.from({ length: 8 }, send));
       const refused = statuses.filter((s) => s === 503).length;
       expect(refused).toBeGreaterThan(0);
       expect(sampleOf(await scrape(url), "faultwright_intake_refused_total", { reason: "overloaded" })).toBe(refused);
