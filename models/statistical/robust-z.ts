@@ -1,6 +1,6 @@
 import type { DetectorBank, Floors } from "../bank.ts";
 import { atLeast, clampValue, flooredScale, MAX_SCORE, MAX_VALUE } from "./scale.ts";
-import { alwaysChanged, slotRows } from "./slot-rows.ts";
+import { alwaysChanged, joinedRows, slotRows } from "./slot-rows.ts";
 import { insertionSort, meanDeviation, medianDeviation, sortedMedian } from "./sorted.ts";
 
 export interface RobustZOptions extends Floors {
@@ -130,28 +130,7 @@ export function robustZ({
 
   return {
     name,
-    resize(slots) {
-      head.resize(slots);
-      samples.resize(slots);
-    },
-    saveBlock(from, to) {
-      const [heads, rest] = [head.saveBlock(from, to), samples.saveBlock(from, to)];
-      const state = new Float64Array(heads.length + rest.length);
-      for (let i = 0; i < to - from; i++) {
-        state.set(heads.subarray(i * headStride, (i + 1) * headStride), i * (headStride + stride));
-        state.set(rest.subarray(i * stride, (i + 1) * stride), i * (headStride + stride) + headStride);
-      }
-      return state;
-    },
-    loadBlock(from, to, state) {
-      const need = (to - from) * (headStride + stride);
-      if (state.length !== need)
-        throw new RangeError(`${name}: block [${from}, ${to}) takes ${need} doubles, not ${state.length}`);
-      for (let slot = from, at = 0; slot < to; slot++, at += headStride + stride) {
-        head.loadBlock(slot, slot + 1, state.subarray(at, at + headStride));
-        samples.loadBlock(slot, slot + 1, state.subarray(at + headStride, at + headStride + stride));
-      }
-    },
+    ...joinedRows(name, head, samples),
     parts: [alwaysChanged(head), samples],
     score(slots, values, out) {
       head.sameLength(slots, values, out);

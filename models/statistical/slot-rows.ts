@@ -1,4 +1,4 @@
-import type { StatePart } from "../bank.ts";
+import type { DetectorBank, StatePart } from "../bank.ts";
 
 /**
  * State of a bank: one row of `stride` doubles a slot in one array, so that an update touches neighbouring bytes and a
@@ -10,6 +10,7 @@ import type { StatePart } from "../bank.ts";
  * last slot; beyond it is `undefined`), which costs no comparison of its own.
  */
 export interface SlotRows extends StatePart {
+  readonly stride: number;
   /** Rows of all slots: slot s at [s * stride, (s + 1) * stride). Replaced by `resize`: do not keep across calls. */
   readonly data: Float64Array<ArrayBuffer>;
   resize(slots: number): void;
@@ -54,6 +55,7 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
 
   return {
     name,
+    stride,
     get data() {
       return data;
     },
@@ -94,4 +96,37 @@ export function slotRows(name: string, stride: number, onResize: () => void = ()
 /** Rows of which every one that is taught changes: no need to note which. */
 export function alwaysChanged({ name, saveBlock, loadBlock }: SlotRows): StatePart {
   return { name, saveBlock, loadBlock, takeChanged: () => true };
+}
+
+/** Rows in two parts, saved as one: of each slot the row of `a`, then that of `b`. */
+export function joinedRows(
+  name: string,
+  a: SlotRows,
+  b: SlotRows,
+): Pick<DetectorBank, "resize" | "saveBlock" | "loadBlock"> {
+  const stride = a.stride + b.stride;
+  return {
+    resize(slots) {
+      a.resize(slots);
+      b.resize(slots);
+    },
+    saveBlock(from, to) {
+      const [heads, rest] = [a.saveBlock(from, to), b.saveBlock(from, to)];
+      const state = new Float64Array(heads.length + rest.length);
+      for (let i = 0; i < to - from; i++) {
+        state.set(heads.subarray(i * a.stride, (i + 1) * a.stride), i * stride);
+        state.set(rest.subarray(i * b.stride, (i + 1) * b.stride), i * stride + a.stride);
+      }
+      return state;
+    },
+    loadBlock(from, to, state) {
+      const need = (to - from) * stride;
+      if (state.length !== need)
+        throw new RangeError(`${name}: block [${from}, ${to}) takes ${need} doubles, not ${state.length}`);
+      for (let slot = from, at = 0; slot < to; slot++, at += stride) {
+        a.loadBlock(slot, slot + 1, state.subarray(at, at + a.stride));
+        b.loadBlock(slot, slot + 1, state.subarray(at + a.stride, at + stride));
+      }
+    },
+  };
 }

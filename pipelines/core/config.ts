@@ -158,9 +158,10 @@ const shape = z.strictObject({
   detect: z
     .strictObject({
       banks: z
-        .array(z.enum(["meanSigma", "ewma", "robustZ", "changePoint"]))
+        .array(z.enum(["meanSigma", "ewma", "robustZ", "changePoint", "seasonal"]))
         .min(1)
-        .default(["robustZ", "meanSigma", "ewma", "changePoint"]),
+        .default(["robustZ", "meanSigma", "ewma", "changePoint"])
+        .describe("Models of one series; `seasonal` expects what this hour of the day and week was like."),
       openEvidence: z.number().positive().default(9),
       closeEvidence: z.number().positive().default(2),
       freezeWindows: z.number().int().positive().default(180),

@@ -3,24 +3,13 @@ import { harmonicMean } from "../../models/combine/harmonic.ts";
 import { statisticalBanks } from "../../models/statistical/index.ts";
 import { tailBank } from "../../models/statistical/tail.ts";
 import type { WindowBatch } from "../core/batches.ts";
-import { grown } from "../core/interning.ts";
 import type { Anomaly } from "../core/records.ts";
-import {
-  bytesIn,
-  bytesOf,
-  float64Of,
-  fromChunk,
-  type Stateful,
-  scoped,
-  scopedChunks,
-  toChunk,
-  uint32Of,
-} from "../core/stage.ts";
+import { bytesIn, float64Of, fromChunk, type Stateful, scoped, scopedChunks, toChunk } from "../core/stage.ts";
 import type { Tables } from "../core/tables.ts";
-import { floorOf } from "./floors.ts";
 import { newAnomaly } from "./new-anomaly.ts";
 import { openLevel } from "./open-level.ts";
 import { FIRST_ODD, frozen, learnable, thawed } from "./patience.ts";
+import { BLOCK, EVIDENCE, FLOOR, OWN, SINCE, seriesSlots } from "./slots.ts";
 
 export type BankName = keyof typeof statisticalBanks;
 
@@ -52,8 +41,6 @@ const USUAL = 9.99;
 const NO_EVIDENCE = 1e-9;
 /** An open anomaly is told again when its evidence has grown by this, or its p has fallen to a hundredth. */
 const EMIT_STEP = 1;
-/** Slots a chunk of state. */
-const BLOCK = 256;
 /** Rows worked on at a time: their state stays in the cache from one pass to the next. */
 const ROWS = 1024;
 /** Values reach the banks divided by their floor, so one unit is the least deviation that matters. */
@@ -61,9 +48,6 @@ const IN_FLOOR_UNITS = { absFloor: 1, relFloor: 0.05 };
 
 /** Factors that make a gap, and that change nothing. */
 const KEEP = Float64Array.of(Number.NaN, 1);
-
-/** Own state of a slot: floor, evidence, odd windows not given back, start of the first odd window. */
-const OWN = 4;
 
 interface OpenAnomaly {
   anomaly: Anomaly;
@@ -83,6 +67,7 @@ const outside = (value: number, { low, high }: Anomaly["band"]): boolean => valu
 export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
+  const seasonal = banks.findIndex((b) => b.name === "seasonal");
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
   const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const adaptive = options.anomaliesPerWeek
@@ -91,13 +76,12 @@ export function detector(tables: Tables, options: DetectOptions) {
   const open = new Map<number, OpenAnomaly>();
   const changed = new Set<number>();
 
-  /** Slot + 1 of each series, 0 for none; and back. */
-  let slotOf = new Int32Array(1024);
-  let idOf = new Uint32Array(0);
-  let used = 0;
-  let own = new Float64Array(0);
-  let dirty = new Uint8Array(0);
-  let newSlots = new Uint8Array(0);
+  const series = seriesSlots(tables, options.floors, (slots) => {
+    for (const { bank, tail } of banks) {
+      bank.resize(slots);
+      tail.resize(slots);
+    }
+  });
 
   const columnOf = () => new Float64Array(ROWS);
   const all = {
@@ -119,46 +103,19 @@ export function detector(tables: Tables, options: DetectOptions) {
     gain: columnOf(),
   };
 
-  const room = (need: number) => {
-    if (need <= idOf.length) return;
-    const slots = Math.ceil(Math.max(need, idOf.length * 2) / BLOCK) * BLOCK;
-    own = grown(own, slots * OWN);
-    idOf = grown(idOf, slots);
-    dirty = grown(dirty, slots / BLOCK);
-    newSlots = grown(newSlots, slots / BLOCK);
-    for (const { bank, tail } of banks) {
-      bank.resize(idOf.length);
-      tail.resize(idOf.length);
-    }
-  };
-  const place = (slot: number, id: number) => {
-    slotOf = grown(slotOf, id + 1);
-    slotOf[id] = slot + 1;
-    idOf[slot] = id;
-  };
-  const setFloor = (slot: number) => {
-    own[slot * OWN] = floorOf(tables.seriesAt(idOf[slot]!)!, options.floors);
-  };
-  const newSlot = (id: number): number => {
-    room(used + 1);
-    place(used, id);
-    setFloor(used);
-    newSlots[Math.floor(used / BLOCK)] = 1;
-    return used++;
-  };
-
   /** `j`: row among the odd ones. */
   const record = (slot: number, w: WindowBatch, value: number, pNow: number, j: number, evidence: number): Anomaly => {
-    const floor = own[slot * OWN]!;
-    const level = banks.find((b) => b.bank.expected(slot) !== undefined)?.bank.expected(slot) ?? {
-      expected: value / floor,
-      scale: 1,
-    };
+    const floor = series.own[slot * OWN + FLOOR]!;
     const shares = banks.map((_, b) => -Math.log10(Math.max(odd.ps[b]![j]!, 1e-30)) || 0);
     const total = shares.reduce((a, b) => a + b, 0) || 1;
+    // What is odd for its hour alone is told by that; else the first bank speaks.
+    const bySeason = seasonal >= 0 && shares[seasonal]! > 0 && shares[seasonal] === Math.max(...shares);
+    const said = (bySeason ? [banks[seasonal]!] : banks).map(({ bank }) => bank.expected(slot, w.startMs));
+    const level = said.find((e) => e !== undefined) ?? { expected: value / floor, scale: 1 };
+    const stepMs = w.endMs - w.startMs;
     return newAnomaly(tables, {
-      seriesId: idOf[slot]!,
-      startMs: own[slot * OWN + 3] || w.startMs,
+      seriesId: series.idOf[slot]!,
+      startMs: series.own[slot * OWN + SINCE] || w.startMs,
       detectedMs: w.endMs,
       p: pNow,
       evidence,
@@ -168,6 +125,7 @@ export function detector(tables: Tables, options: DetectOptions) {
       detectors: Object.fromEntries(
         banks.map((b, i) => [b.name, Math.round((100 * (shares[i] as number)) / total) / 100]),
       ),
+      when: { timeMs: w.startMs, period: (level.periodMs ?? 0) / stepMs, stepMs },
     });
   };
 
@@ -175,15 +133,13 @@ export function detector(tables: Tables, options: DetectOptions) {
   const gather = (w: WindowBatch, from: number, n: number) => {
     const { slots, values } = all;
     const { seriesIds, value } = w;
-    let known = slotOf;
-    let state = own;
+    let { slotOf: known, own: state, dirty } = series;
     for (let k = 0; k < n; k++) {
       const id = seriesIds[from + k]!;
       let slot = (known[id] ?? 0) - 1;
       if (slot < 0) {
-        slot = newSlot(id);
-        known = slotOf;
-        state = own;
+        slot = series.add(id);
+        ({ slotOf: known, own: state, dirty } = series);
       }
       slots[k] = slot;
       dirty[slot >>> 8] = 1; // BLOCK is 2 ** 8
@@ -210,7 +166,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   const settleUsual = (n: number): number => {
     const { slots, inverse } = all;
     const { at: rows } = odd;
-    const state = own;
+    const state = series.own;
     const least = +calm;
     const memory = +MEMORY;
     const none = +NO_EVIDENCE;
@@ -244,7 +200,7 @@ export function detector(tables: Tables, options: DetectOptions) {
     }
     const { p, gain } = odd;
     harmonicMean(ps, p.subarray(0, m));
-    const state = own;
+    const { own: state, idOf } = series;
     for (let j = 0; j < m; j++) {
       const found = p[j]!;
       const chance = found < 1 ? (found > 1e-30 ? found : 1e-30) : 1; // NaN: nobody has an opinion
@@ -272,7 +228,7 @@ export function detector(tables: Tables, options: DetectOptions) {
 
   /** Adds the evidence of the `m` odd rows; opens and strengthens. */
   const judge = (w: WindowBatch, from: number, m: number, heard: Set<number>, out: Anomaly[]) => {
-    const state = own;
+    const { own: state, idOf } = series;
     const { gain } = odd;
     const memory = +MEMORY;
     const most = +WINDOW_CAP;
@@ -335,7 +291,7 @@ export function detector(tables: Tables, options: DetectOptions) {
         const values = part(all.values);
         const raw = all.raw.map(part);
         const inverse = part(all.inverse);
-        for (let b = 0; b < banks.length; b++) banks[b]!.bank.score(slots, values, raw[b]!);
+        for (let b = 0; b < banks.length; b++) banks[b]!.bank.score(slots, values, raw[b]!, w.startMs);
         if (cusum >= 0) ask(n);
         inverse.fill(0);
         for (let b = 0; b < banks.length; b++)
@@ -344,22 +300,24 @@ export function detector(tables: Tables, options: DetectOptions) {
         if (m > 0) weighOdd(w, m);
         for (let b = 0; b < banks.length; b++) {
           banks[b]!.tail.learn(slots, raw[b]!);
-          banks[b]!.bank.learn(slots, values);
+          banks[b]!.bank.learn(slots, values, w.startMs);
         }
         if (m > 0) judge(w, from, m, heard, out);
       }
       adaptive?.pass(w.endMs - w.startMs);
       if (open.size === 0) return out;
+      const { slotOf, own, dirty } = series;
       for (const [id, o] of [...open].sort(([a], [b]) => a - b)) {
         const slot = slotOf[id]! - 1;
+        const at = slot * OWN;
         if (!heard.has(id)) {
-          own[slot * OWN + 1] = own[slot * OWN + 1]! * MEMORY;
+          own[at + EVIDENCE] = own[at + EVIDENCE]! * MEMORY;
           dirty[Math.floor(slot / BLOCK)] = 1;
         }
-        if (own[slot * OWN + 1]! >= options.closeEvidence) continue;
+        if (own[at + EVIDENCE]! >= options.closeEvidence) continue;
         open.delete(id);
         changed.add(id);
-        own[slot * OWN + 3] = 0;
+        own[at + SINCE] = 0;
         out.push({ ...o.anomaly, endMs: w.endMs });
       }
       return out;
@@ -373,21 +331,14 @@ export function detector(tables: Tables, options: DetectOptions) {
       return [...open.values()].map((o) => o.anomaly);
     },
     snapshot(put, full = false) {
-      for (let block = 0; block * BLOCK < used; block++) {
-        const from = block * BLOCK;
-        const to = from + BLOCK;
-        if (newSlots[block] || full) put(`ids/${block}`, bytesOf(idOf.subarray(from, Math.min(to, used))));
-        if (!dirty[block] && !full) continue;
+      series.snapshot(put, full, (block, from, to) => {
         for (const { name, bank, tail } of banks) {
           for (const part of bank.parts)
             if (part.takeChanged(from, to) || full)
               put(`${name}.${part.name}/${block}`, bytesIn(part.saveBlock(from, to)));
           put(`${name}.tail/${block}`, bytesIn(tail.saveBlock(from, to)));
         }
-        put(`own/${block}`, bytesOf(own.subarray(from * OWN, to * OWN)));
-      }
-      dirty.fill(0);
-      newSlots.fill(0);
+      });
       adaptive?.snapshot(scoped(put, "adaptive"));
       for (const id of changed) put(`open/${id}`, open.has(id) ? toChunk(open.get(id)) : undefined);
       if (full) for (const [id, o] of open) put(`open/${id}`, toChunk(o));
@@ -402,23 +353,14 @@ export function detector(tables: Tables, options: DetectOptions) {
           open.set(Number(n), fromChunk<OpenAnomaly>(bytes));
           continue;
         }
-        const from = Number(n) * BLOCK;
-        const to = from + BLOCK;
-        room(to);
-        if (part === "ids") {
-          const ids = uint32Of(bytes);
-          used = Math.max(used, from + ids.length);
-          for (let i = 0; i < ids.length; i++) place(from + i, ids[i]!);
-          continue;
-        }
-        const state = float64Of(bytes);
-        if (part === "own") own.set(state, from * OWN);
+        const [from, to] = series.restore(part, Number(n), bytes);
         const [name, piece] = part.split(".") as [string, string];
-        const bank = banks.find((b) => b.name === name);
-        if (piece === "tail") bank?.tail.loadBlock(from, to, state);
-        else bank?.bank.parts.find((p) => p.name === piece)?.loadBlock(from, to, state);
+        const own = banks.find((b) => b.name === name);
+        if (!own) continue;
+        if (piece === "tail") own.tail.loadBlock(from, to, float64Of(bytes));
+        else own.bank.parts.find((p) => p.name === piece)?.loadBlock(from, to, float64Of(bytes));
       }
-      for (let slot = 0; slot < used; slot++) setFloor(slot);
+      series.restored();
     },
   } satisfies Stateful & Record<string, unknown>;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { WindowBatch } from "../../pipelines/core/batches.ts";
 import type { Anomaly } from "../../pipelines/core/records.ts";
 import { Tables } from "../../pipelines/core/tables.ts";
-import { detector } from "../../pipelines/detect/detector.ts";
+import { type BankName, detector } from "../../pipelines/detect/detector.ts";
 import { reason } from "../../pipelines/detect/reason.ts";
 
 const OPTIONS = {
@@ -40,6 +40,42 @@ function setUp(series: number, metric = "request.duration", unit = "ms", options
   for (let i = 0; i < series; i++) tables.internSeries(e, metric, unit, "gauge", { i: String(i) });
   return detector(tables, { ...OPTIONS, ...options });
 }
+
+/** Of a week: busy by day, idle by night. */
+describe("a season", () => {
+  const WINDOW_MS = 600_000;
+  const hourAt = (i: number) => Math.floor((i * WINDOW_MS) / 3_600_000) % 24;
+  const week = (banks: readonly BankName[], value: (i: number, usual: number) => number) => {
+    const d = setUp(1, "request.rate", "1/s", { banks });
+    const n = noise(2);
+    const out: Anomaly[] = [];
+    for (let i = 0; i < 7 * 144; i++) {
+      const usual = (hourAt(i) >= 8 && hourAt(i) < 20 ? 100 : 40) + n();
+      out.push(...d.process({ ...batch(i, [value(i, usual)]), startMs: i * WINDOW_MS, endMs: (i + 1) * WINDOW_MS }));
+    }
+    return out.filter((a) => a.detectedMs > 6 * 144 * WINDOW_MS);
+  };
+  const night = 6 * 144 + 18;
+  const busyByNight = (i: number, usual: number) => (i >= night && i < night + 12 ? 100 : usual);
+  const atOnce = ({ detectedMs }: Anomaly) => detectedMs > night * WINDOW_MS && detectedMs <= (night + 3) * WINDOW_MS;
+  const ALL = [...OPTIONS.banks, "seasonal"] as const;
+
+  it("is known to the bank that follows it, alone: usual days are quiet, a day by night is told with its hour", () => {
+    expect(week(["seasonal"], (_, usual) => usual)).toEqual([]);
+    const [first] = week(["seasonal"], busyByNight) as [Anomaly];
+    expect(atOnce(first)).toBe(true);
+    expect(first.detectors).toEqual({ seasonal: 1 });
+    expect(first.band.expected).toBeCloseTo(40, 0);
+    expect(first.why).toMatch(/^2\.\d+ times the usual 03:00 level of 40/);
+  });
+
+  it("makes those that follow none find what is odd for its hour alone", () => {
+    expect(week(OPTIONS.banks, busyByNight).some(atOnce)).toBe(false);
+    const found = week(ALL, busyByNight).find(atOnce);
+    expect(found?.why).toContain("03:00");
+    expect(found?.detectors.seasonal).toBeGreaterThan(0.4);
+  });
+});
 
 describe("detector", () => {
   it("opens one anomaly with its band and closes it when the value is usual again", () => {

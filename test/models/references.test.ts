@@ -1,4 +1,4 @@
-/** Our models beside scikit-learn, River and Keras, on outputs stored by `reference/make.py`. */
+/** Our models beside scikit-learn, River, statsmodels and Keras, on outputs stored by `reference/make.py`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
@@ -8,6 +8,7 @@ import { startBackend } from "../../models/neural/backend.ts";
 import { tensorsOf } from "../../models/neural/descend.ts";
 import { gruRun, gruShapes } from "../../models/neural/gru.ts";
 import { randomOf } from "../../models/neural/random.ts";
+import { seasonal } from "../../models/statistical/index.ts";
 import { decision, scaleGamma } from "../../models/svm/kernel-machine.ts";
 import { trainMachine } from "../../models/svm/libsvm.ts";
 import { fitSigmoid } from "../../models/svm/platt.ts";
@@ -188,6 +189,24 @@ describe("k-means, beside scikit-learn", () => {
   it("draws every centre from another place while there is one", () => {
     const three = Float64Array.of(1, 1, 1, 1, 5, 5, 9);
     for (let seed = 0; seed < 20; seed++) expect([...plusPlus(three, 1, 3, randomOf(seed))].sort()).toEqual([1, 5, 9]);
+  });
+});
+
+describe("the seasonal bank, beside statsmodels", () => {
+  const { level, weight, hours, first, forecasts } = stored("seasonal");
+
+  it("expects what ETS(A,N,A) forecasts, to a millionth", () => {
+    const bank = seasonal({ levelWeight: level, days: 1 / weight, weekly: false, warmup: 2 });
+    bank.resize(1);
+    const slot = Uint32Array.of(0);
+    const got: number[] = [];
+    hours.forEach((value: number, hour: number) => {
+      const timeMs = (hour + 0.5) * 3_600_000;
+      bank.learn(slot, Float64Array.of(value), timeMs);
+      // The hour at hand is learned when the next one begins.
+      if (hour >= first + 2) got.push(bank.expected(0, timeMs)!.expected);
+    });
+    expect(apart(got, forecasts.slice(2))).toBeLessThan(60e-6);
   });
 });
 

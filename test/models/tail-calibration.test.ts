@@ -6,6 +6,8 @@ import { NOISES, noise } from "./noise.ts";
 const SERIES = 400;
 const SAMPLES = 1500;
 const WARM = 60;
+/** Between two samples: they last for two months, so that seasons are known. */
+const HOUR_MS = 3_600_000;
 const slots = Uint32Array.from({ length: SERIES }, (_, i) => i);
 const lines: string[] = [];
 
@@ -28,10 +30,10 @@ describe("calibration on pure noise", () => {
     for (let t = 0; t < SAMPLES; t++) {
       for (let s = 0; s < SERIES; s++) values[s] = sources[s]!();
       for (const { detector, tail, raw, p } of banks) {
-        detector.score(slots, values, raw);
+        detector.score(slots, values, raw, t * HOUR_MS);
         tail.score(slots, raw, p);
         tail.learn(slots, raw);
-        detector.learn(slots, values);
+        detector.learn(slots, values, t * HOUR_MS);
       }
       harmonicMean(columns.slice(0, -1), all);
       if (t < WARM) continue;

@@ -1,6 +1,6 @@
-"""Writes test/models/reference/*.json: what scikit-learn, River and Keras answer on small generated rows.
+"""Writes test/models/reference/*.json: what scikit-learn, River, statsmodels and Keras answer on small generated rows.
 
-    python3.11 -m venv /tmp/reference && /tmp/reference/bin/pip install numpy scikit-learn river
+    python3.11 -m venv /tmp/reference && /tmp/reference/bin/pip install numpy scikit-learn river statsmodels
     /tmp/reference/bin/python test/models/reference/make.py
     # the recurrent cell needs Keras, which needs another numpy: an environment of its own
     python3.11 -m venv /tmp/keras && /tmp/keras/bin/pip install tensorflow-cpu==2.15.1
@@ -124,6 +124,23 @@ def kmeans(versions):
     })
 
 
+def seasonal(versions):
+    """Hours of twelve days of 24; from the third on the forecasts of ETS(A,N,A) that starts with the mean of the first two."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    rng = np.random.default_rng(9)
+    hour = np.arange(12 * 24)
+    y = 50 + 0.02 * hour + 10 * np.sin(2 * np.pi * hour / 24) + 4 * (hour % 24 == 2) + rng.normal(size=len(hour))
+    level, weight = 0.1, 0.5
+    start = (y[:24] + y[24:48]) / 2
+    model = ExponentialSmoothing(y[48:], seasonal="add", seasonal_periods=24, initialization_method="known",
+                                 initial_level=y[0], initial_seasonal=start - y[0])
+    fit = model.fit(smoothing_level=level, smoothing_seasonal=weight, optimized=False)
+    write("seasonal", versions, {
+        "level": level, "weight": weight, "hours": flat(y), "first": 48, "forecasts": flat(fit.fittedvalues),
+    })
+
+
 def half_space(versions):
     from river import anomaly
 
@@ -179,9 +196,11 @@ if __name__ == "__main__":
         import river
         import scipy
         import sklearn
+        import statsmodels
 
         v = {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__}
         svm(v)
         trees(v)
         kmeans(v)
         half_space({"river": river.__version__})
+        seasonal({"statsmodels": statsmodels.__version__})
