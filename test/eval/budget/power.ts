@@ -1,19 +1,22 @@
 /**
- * `npm run eval -- alert-power [--sets asd,smd] [--budgets 1,10,100]`: labelled faults of recorded machines that the
+ * `npm run eval -- alert-power [--sets asd,smd] [--budgets 1,10,100] [--banks a,b]`: labelled faults of recorded machines that the
  * pipeline finds within its budget. Each machine is a system of its own: its train file, then its test file, through the
  * real detector and correlator. Found: an incident opened during the fault or within five rows after it.
  */
 import { parseArgs } from "node:util";
-import { parseConfig } from "../../../pipelines/core/config.ts";
 import { Tables } from "../../../pipelines/core/tables.ts";
 import { correlator } from "../../../pipelines/correlate/correlator.ts";
 import { detector } from "../../../pipelines/detect/detector.ts";
-import { stageOptions } from "../../../pipelines/run/assemble.ts";
 import { hasData, type Labelled, multivariate } from "../metrics/data.ts";
 import { recorded, STEP_MS } from "./recorded.ts";
+import { optionsOf } from "./simulate.ts";
 
 const { values: args } = parseArgs({
-  options: { sets: { type: "string", default: "asd,smd" }, budgets: { type: "string", default: "1,10,100" } },
+  options: {
+    sets: { type: "string", default: "asd,smd" },
+    budgets: { type: "string", default: "1,10,100" },
+    banks: { type: "string" },
+  },
 });
 const WEEK_MS = 7 * 86_400_000;
 /** Rows after a fault in which an incident is still about it. */
@@ -33,9 +36,7 @@ function faultsOf(labels: Uint8Array): [number, number][] {
 
 /** Faults, those found, and incidents beside them, in the test rows of one machine. */
 function judge({ train, test }: { train: Labelled; test: Labelled }, budget: number, windowMs: number) {
-  const options = stageOptions(
-    parseConfig(JSON.stringify({ system: "eval", falseIncidentsPerWeek: budget, windows: { window: windowMs } })),
-  );
+  const options = optionsOf(budget, windowMs, args.banks?.split(","));
   const tables = new Tables({ entities: 10, series: 1000, seriesPerEntity: 1000 });
   const values = new Float64Array(train.values.length + test.values.length);
   values.set(train.values);

@@ -1,6 +1,6 @@
 /**
  * `npm run eval -- alert-budget [--noise white,ar1,seasonal,heavy,smd,asd,nab] [--budgets 1,10,100] [--series 1000]
- * [--window 300] [--expect 100] [--most 100] [--learn 4] [--seed 1] [--each] [--json]`: incidents a week on data without
+ * [--window 300] [--expect 100] [--most 100] [--learn 4] [--seed 1] [--each] [--banks a,b] [--json]`: incidents a week on data without
  * faults against the budget, through the real detector and correlator. It judges as many weeks as bring `--expect`
  * incidents, within `--most`, after `--learn` weeks. `--each`: recorded machines one by one, each a system of its own
  * with the whole budget; without it side by side.
@@ -22,10 +22,12 @@ const { values: args } = parseArgs({
     learn: { type: "string" },
     seed: { type: "string", default: "1" },
     each: { type: "boolean", default: false },
+    banks: { type: "string" },
     json: { type: "boolean" },
   },
 });
 
+const banks = args.banks?.split(",");
 /** Within a factor of this of the budget, by the whole interval. */
 const FACTOR = 1.5;
 const header =
@@ -68,7 +70,7 @@ function ofRecorded(set: Recorded, budget: number): NullRun {
   const systems = args.each ? parts.map((p) => [p]) : [parts];
   const learnWeeks = Number(args.learn ?? 1);
   const runs = systems.map((of) =>
-    simulate({ name: set, budget, windowMs, learnWeeks, weeks: 100, source: recorded(of, windowMs) }),
+    simulate({ name: set, budget, windowMs, learnWeeks, weeks: 100, banks, source: recorded(of, windowMs) }),
   );
   return together(runs, args.each ? `${parts.length} of ${set}, each` : set);
 }
@@ -79,6 +81,7 @@ function ofNoise(kind: Noise, budget: number): NullRun {
     name: kind,
     budget,
     windowMs,
+    banks,
     learnWeeks: Number(args.learn ?? 4),
     weeks: Math.min(Number(args.most), Number(args.expect) / budget),
     source(tables) {

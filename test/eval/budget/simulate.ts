@@ -33,16 +33,27 @@ export interface NullCase {
   readonly windowMs: number;
   readonly learnWeeks: number;
   readonly weeks: number;
+  readonly banks?: readonly string[] | undefined;
   /** Interns the series, and gives the windows; fewer than asked for end the run. */
   readonly source: (tables: Tables) => { series: number; window: (i: number) => WindowBatch | undefined };
 }
 
-export function simulate({ name, budget, windowMs, learnWeeks, weeks, source }: NullCase): NullRun {
-  const started = process.cpuUsage();
-  const config = parseConfig(
-    JSON.stringify({ system: "eval", falseIncidentsPerWeek: budget, windows: { window: windowMs } }),
+/** Options of the stages as `run` has them. `banks`: by default those that are. */
+export const optionsOf = (budget: number, windowMs: number, banks?: readonly string[]) =>
+  stageOptions(
+    parseConfig(
+      JSON.stringify({
+        system: "eval",
+        falseIncidentsPerWeek: budget,
+        windows: { window: windowMs },
+        ...(banks ? { detect: { banks } } : {}),
+      }),
+    ),
   );
-  const options = stageOptions(config);
+
+export function simulate({ name, budget, windowMs, learnWeeks, weeks, source, banks }: NullCase): NullRun {
+  const started = process.cpuUsage();
+  const options = optionsOf(budget, windowMs, banks);
   const tables = new Tables({ entities: 1e6, series: 1e6, seriesPerEntity: 1e6 });
   const { series, window } = source(tables);
   const detect = detector(tables, options.detect);
