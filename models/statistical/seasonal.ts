@@ -134,6 +134,14 @@ export function seasonal({
     return flooredScale(Math.sqrt(square), level, relFloor, absFloor);
   };
 
+  const teach = (slot: number, place: number, value: number, most: number): void => {
+    const at = slot * PROFILE * 2;
+    const visit = (at + MEANS) * 4 + place;
+    const seen = visits[visit]!;
+    const weight = 1 / (seen < most ? seen + 1 : most);
+    means[at + place] = clampSingle(means[at + place]! + (value - means[at + place]!) * weight);
+    if (seen < MOST_VISITS) visits[visit] = seen + 1;
+  };
   /** An hour is over: its mean teaches the level and the profile. */
   const fold = (slot: number): void => {
     const { data } = head;
@@ -145,15 +153,8 @@ export function seasonal({
     // While a weekend is still expected to be like any day, the level would follow it down and up again.
     if (!Number.isNaN(known) && (ofWeek(slot, week) || !weekly))
       data[at + LEVEL] = clampSingle(level + levelWeight * (mean - level - known));
-    for (const [place, most] of [
-      [day, days],
-      [week, weeks],
-    ] as const) {
-      const seen = visits[(slot * PROFILE * 2 + MEANS) * 4 + place]!;
-      const before = means[slot * PROFILE * 2 + place]!;
-      means[slot * PROFILE * 2 + place] = clampSingle(before + (mean - level - before) / Math.min(seen + 1, most));
-      visits[(slot * PROFILE * 2 + MEANS) * 4 + place] = Math.min(seen + 1, MOST_VISITS);
-    }
+    teach(slot, day, mean - level, days);
+    teach(slot, week, mean - level, weeks);
     profile.touch(slot);
   };
 
@@ -205,14 +206,10 @@ export function seasonal({
         const most = n >= warmup ? clip * scaleOf(at, data[at + ORIGIN]! + nearer(at)) : Number.POSITIVE_INFINITY;
         const weight = Math.max(1 / (n + 1), least);
         data[at + COMPARED] = n + 1;
-        for (const [square, error] of [
-          [STEP_SQUARE, far - asked.step],
-          [LINE_SQUARE, far - asked.line],
-        ] as const) {
-          const bounded = Math.min(Math.abs(error), most);
-          const before = data[at + square]!;
-          data[at + square] = before + weight * (bounded * bounded - before);
-        }
+        const step = Math.min(Math.abs(far - asked.step), most);
+        const line = Math.min(Math.abs(far - asked.line), most);
+        data[at + STEP_SQUARE] = data[at + STEP_SQUARE]! + weight * (step * step - data[at + STEP_SQUARE]!);
+        data[at + LINE_SQUARE] = data[at + LINE_SQUARE]! + weight * (line * line - data[at + LINE_SQUARE]!);
       }
     },
     expected(slot, timeMs) {
