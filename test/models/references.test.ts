@@ -7,6 +7,7 @@ import { lloyd, plusPlus } from "../../models/linear/k-means.ts";
 import { startBackend } from "../../models/neural/backend.ts";
 import { tensorsOf } from "../../models/neural/descend.ts";
 import { gruRun, gruShapes } from "../../models/neural/gru.ts";
+import { run, train } from "../../models/neural/network.ts";
 import { randomOf } from "../../models/neural/random.ts";
 import { seasonal } from "../../models/statistical/index.ts";
 import { decision, scaleGamma } from "../../models/svm/kernel-machine.ts";
@@ -207,6 +208,29 @@ describe("the seasonal bank, beside statsmodels", () => {
       if (hour >= first + 2) got.push(bank.expected(0, timeMs)!.expected);
     });
     expect(apart(got, forecasts.slice(2))).toBeLessThan(60e-6);
+  });
+});
+
+describe("the autoencoder's layers, beside Keras", () => {
+  const { sizes, rows, start, outputs, steps, rate, trained } = stored("dense");
+  const network = { sizes, weights: start.map((w: number[]) => Float32Array.from(w)) };
+  const all = Float32Array.from(rows);
+
+  it.each(["wasm", "cpu"] as const)("give its outputs within 1e-5 on %s", async (backend) => {
+    await startBackend([backend]);
+    expect(apart(run(network, all, 128), outputs)).toBeLessThan(1e-5);
+  });
+
+  it.each(["wasm", "cpu"] as const)("have its weights within a tenth of a step after 20 of Adam on %s", async (backend) => {
+    await startBackend([backend]);
+    const how = { seed: 1, epochs: steps, patience: steps, batchRows: rows.length / sizes[0], learningRate: rate };
+    const got = await train(network, all, all, how);
+    expect(got.epochs).toBe(steps);
+    got.network.weights.forEach((w, i) => {
+      expect(apart(w, start[i])).toBeGreaterThan(0.05);
+      // The two add epsilon to the deviation before and after its bias is taken out.
+      expect(apart(w, trained[i])).toBeLessThan(0.1 * rate);
+    });
   });
 });
 

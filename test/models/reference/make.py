@@ -2,9 +2,9 @@
 
     python3.11 -m venv /tmp/reference && /tmp/reference/bin/pip install numpy scikit-learn river statsmodels
     /tmp/reference/bin/python test/models/reference/make.py
-    # the recurrent cell needs Keras, which needs another numpy: an environment of its own
+    # layers need Keras, which needs another numpy: an environment of its own
     python3.11 -m venv /tmp/keras && /tmp/keras/bin/pip install tensorflow-cpu==2.15.1
-    /tmp/keras/bin/python test/models/reference/make.py gru
+    /tmp/keras/bin/python test/models/reference/make.py keras
 
 Values are rounded to float32 first, so that the float32 of scikit-learn's trees loses nothing.
 """
@@ -24,7 +24,7 @@ def flat(a):
 
 def write(name, versions, values):
     versions = {"python": platform.python_version(), "numpy": np.__version__, **versions}
-    command = "python test/models/reference/make.py" + (" gru" if name == "gru" else "")
+    command = "python test/models/reference/make.py" + (" keras" if "tensorflow" in versions else "")
     text = json.dumps({"command": command, "versions": versions, **values}, separators=(",", ":"))
     (HERE / f"{name}.json").write_text(text + "\n")
     print(name, len(text))
@@ -171,6 +171,29 @@ def half_space(versions):
     })
 
 
+def dense():
+    """The layers of the autoencoder: what they answer, and their weights after full-batch Adam."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(10)
+    sizes, rows, steps, rate = [6, 8, 3, 8, 6], 64, 20, 0.01
+    z = rng.normal(size=(rows, 2))
+    x = np.tanh(z @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(rows, 6))).astype(np.float32)
+    activations = ["tanh", None, "tanh", None]
+    layers = [tf.keras.layers.Dense(n, activation=a) for n, a in zip(sizes[1:], activations)]
+    model = tf.keras.Sequential(layers)
+    model.build((None, sizes[0]))
+    start = [rng.normal(scale=0.4, size=w.shape).astype(np.float32) for w in model.get_weights()]
+    model.set_weights(start)
+    outputs = model(x).numpy()
+    model.compile(optimizer=tf.keras.optimizers.Adam(rate), loss="mse")
+    model.fit(x, x, batch_size=rows, epochs=steps, shuffle=False, verbose=0)
+    write("dense", {"tensorflow": tf.__version__}, {
+        "sizes": sizes, "rows": flat(x), "start": [flat(w) for w in start], "outputs": flat(outputs),
+        "steps": steps, "rate": rate, "trained": [flat(w) for w in model.get_weights()],
+    })
+
+
 def gru():
     import tensorflow as tf
 
@@ -190,8 +213,9 @@ def gru():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["gru"]:
+    if sys.argv[1:] == ["keras"]:
         gru()
+        dense()
     else:
         import river
         import scipy
