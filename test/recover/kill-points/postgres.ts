@@ -112,8 +112,9 @@ export const postgresReplicaSite: KillSite = {
       }
       fresh = false;
     };
+    // Not from the control file: it tells of a promotion only after the next checkpoint.
     const timeline = async () =>
-      Number(await postgresServer(now.use).sql("select timeline_id from pg_control_checkpoint()"));
+      Number.parseInt(await postgresServer(now.use).sql("select left(pg_walfile_name(pg_current_wal_lsn()), 8)"), 16);
     return {
       dir,
       // The allow-list is by name, and the name stays.
