@@ -34,6 +34,11 @@ export interface DetectorBank {
   learn(slots: Uint32Array, values: Float64Array, timeMs?: number): void;
   /** undefined while cold. */
   expected(slot: number, timeMs?: number): Expectation | undefined;
+  /**
+   * Whether the value is what a season that is proven lets expect about now, so that others who know of none may find it
+   * odd for nothing. Pure.
+   */
+  excuses?(slot: number, value: number, timeMs: number): boolean;
   /** State of slots [from, to), slot after slot: the saves of adjoining blocks join to the save of the whole. */
   saveBlock(from: number, to: number): Float64Array;
   /** The inverse of `saveBlock`; grows the bank to `to` where needed. */

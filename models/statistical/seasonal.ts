@@ -14,7 +14,7 @@ export interface SeasonalOptions extends Floors {
   memory?: number;
   /** Samples with an expected value before the first opinion, >= 2. */
   warmup?: number;
-  /** A deviation is learned as at most so many usual ones. */
+  /** Level and usual deviation learn a deviation as at most so many usual ones. */
   clip?: number;
 }
 
@@ -32,6 +32,9 @@ const MAX_TIME_MS = 8.64e15;
 
 /** Squared error of the line, as a share of the step's, below which it is followed: work that begins on the hour is a step. */
 const LINE_SHARE = 0.8;
+/** Share of the variance that a season leaves at most where it is proven; deviations within which it excuses a value. */
+const PROVEN = 0.3;
+const EXCUSED = 2.5;
 /** Most that is counted: bytes that never look like a double that is no number. */
 const MOST_VISITS = 100;
 
@@ -46,7 +49,10 @@ const LINE_SQUARE = 4;
 const HOUR = 5;
 const SAMPLES = 6;
 const SUM = 7;
-const HEAD = 8;
+/** Of the same samples: mean, and mean squared distance from it. */
+const MEAN = 8;
+const MEAN_SQUARE = 9;
+const HEAD = 10;
 /** Singles: mean of each hour of the day, then of the week, less the level. Behind them as bytes how often each was seen. */
 const MEANS = DAY + WEEK;
 const PROFILE = MEANS / 2 + MEANS / 8;
@@ -61,7 +67,7 @@ const weekOf = (hour: number) => DAY + ((hour + MONDAY) % WEEK);
  * two weeks, as that hour of the day; of an hour that has not been seen on two days there is no opinion. Once the week is
  * known, all hours share a level. Within an hour the means are a step, or a line from one to the next where that has
  * lately been clearly nearer. An hour is learned once it is over, and counts once, however many samples it has.
- * Needs the time of each call; without it nothing is learned and there is no opinion. O(1) a sample; 1,024 bytes a slot.
+ * Needs the time of each call; without it nothing is learned and there is no opinion. O(1) a sample; 1,040 bytes a slot.
  * @see Winters 1960, Management Science 6(3); Hyndman et al. 2008, "Forecasting with Exponential Smoothing", ETS(A,N,A)
  */
 export function seasonal({
@@ -71,7 +77,7 @@ export function seasonal({
   weekly = true,
   memory = 2000,
   warmup = 30,
-  clip = 50,
+  clip = 3,
   relFloor = 0.02,
   absFloor = 1e-9,
 }: SeasonalOptions = {}): DetectorBank {
@@ -151,8 +157,12 @@ export function seasonal({
     const [day, week] = [dayOf(data[at + HOUR]!), weekOf(data[at + HOUR]!)];
     const known = meanOf(slot, day, week);
     // While a weekend is still expected to be like any day, the level would follow it down and up again.
-    if (!Number.isNaN(known) && (ofWeek(slot, week) || !weekly))
-      data[at + LEVEL] = clampSingle(level + levelWeight * (mean - level - known));
+    if (!Number.isNaN(known) && (ofWeek(slot, week) || !weekly)) {
+      // A fault of hours is not to become the level.
+      const most = data[at + COMPARED]! >= warmup ? clip * scaleOf(at, data[at + ORIGIN]! + level + known) : MAX_SINGLE;
+      const off = mean - level - known;
+      data[at + LEVEL] = clampSingle(level + levelWeight * (off > most ? most : off < -most ? -most : off));
+    }
     teach(slot, day, mean - level, days);
     teach(slot, week, mean - level, weeks);
     profile.touch(slot);
@@ -206,11 +216,28 @@ export function seasonal({
         const most = n >= warmup ? clip * scaleOf(at, data[at + ORIGIN]! + nearer(at)) : Number.POSITIVE_INFINITY;
         const weight = Math.max(1 / (n + 1), least);
         data[at + COMPARED] = n + 1;
+        const off = far - data[at + MEAN]!;
+        data[at + MEAN] = data[at + MEAN]! + weight * off;
+        data[at + MEAN_SQUARE] = (1 - weight) * (data[at + MEAN_SQUARE]! + weight * off * off);
         const step = Math.min(Math.abs(far - asked.step), most);
         const line = Math.min(Math.abs(far - asked.line), most);
         data[at + STEP_SQUARE] = data[at + STEP_SQUARE]! + weight * (step * step - data[at + STEP_SQUARE]!);
         data[at + LINE_SQUARE] = data[at + LINE_SQUARE]! + weight * (line * line - data[at + LINE_SQUARE]!);
       }
+    },
+    excuses(slot, value, timeMs) {
+      const at = slot * HEAD;
+      const { data } = head;
+      if (!(data[at + COMPARED]! >= warmup) || !Number.isFinite(value)) return false;
+      const square = data[at + (isLine(at) ? LINE_SQUARE : STEP_SQUARE)]!;
+      if (!(square < PROVEN * data[at + MEAN_SQUARE]!)) return false;
+      // Work does not begin on the minute, and clocks are changed.
+      for (const aside of [0, -HOUR_MS, HOUR_MS]) {
+        if (!(askAt(timeMs + aside) >= 0 && expect(slot))) continue;
+        const usual = data[at + ORIGIN]! + nearer(at);
+        if (Math.abs(clampValue(value) - usual) <= EXCUSED * scaleOf(at, usual)) return true;
+      }
+      return false;
     },
     expected(slot, timeMs) {
       const at = slot * HEAD;

@@ -3,6 +3,7 @@ import type { Anomaly, Incident } from "../core/records.ts";
 import type { Stateful } from "../core/stage.ts";
 import { alertBudget } from "./alert-budget.ts";
 import { alarmEvidence, benign, confirmed, distinctByFamily, evident, type OpenRule, opens } from "./evidence.ts";
+import type { Habits } from "./habits.ts";
 import type { Rarity } from "./rarity.ts";
 
 /** Anomalies of one incident that are learned as chance; before the rate of chance is known, more. */
@@ -15,6 +16,7 @@ export interface ChanceOptions {
   readonly joinMs: number;
   readonly windowMs: number;
   readonly rare: Rarity;
+  readonly habit: Habits;
   readonly rule: Omit<OpenRule, "patience">;
   readonly nowMs: () => number;
 }
@@ -30,11 +32,12 @@ export interface Learned {
 const taken = ({ times }: Incident): boolean =>
   times.acknowledgedMs !== null || times.mitigatedMs !== null || times.verifiedMs !== null;
 
+/** Somebody took it up, or said so. */
+const isTaken = (i: Incident): boolean => (i.verdict ? i.verdict.label === "real" : taken(i));
 /** As far as is known; then it does not count against the budget. */
-const isReal = (i: Incident): boolean =>
-  i.muted !== undefined || (i.verdict ? i.verdict.label === "real" : taken(i) || evident(i.anomalies));
+const isReal = (i: Incident): boolean => i.muted !== undefined || isTaken(i) || (!i.verdict && evident(i.anomalies));
 
-export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, nowMs }: ChanceOptions) {
+export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, habit, rule, nowMs }: ChanceOptions) {
   const budget = falseIncidentsPerWeek === undefined ? undefined : alertBudget({ falseIncidentsPerWeek, joinMs });
   /** What a series does again and again for nothing says less of it than of others. */
   const evidenceOf = (a: Anomaly) => Math.max(0, alarmEvidence(a) - rare.orders(a, nowMs()));
@@ -67,6 +70,7 @@ export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, no
      * chance.
      */
     learn(told: Anomaly, endMs: number, h?: Learned): void {
+      if (told.endMs === null && !(h && isTaken(h.incident))) habit.cameToNothing(told, endMs);
       if (!budget || told.endMs !== null || benign(told) || !confirmed(told, endMs - windowMs, rule)) return;
       if (h) {
         if (isReal(h.incident) || h.openers.includes(told.id)) return;
@@ -78,6 +82,7 @@ export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, no
     },
     /** It is resolved: what opened it was chance, unless somebody took it up. */
     over({ incident, openers }: Learned): void {
+      if (isTaken(incident)) for (const a of incident.anomalies) habit.wasReal(a);
       if (!budget || isReal(incident)) return;
       budget.spent();
       const signs = incident.anomalies.filter((a) => openers.includes(a.id));
@@ -86,6 +91,7 @@ export function chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, no
     },
     /** Somebody has said what a resolved incident was. */
     judged(before: Incident, after: Incident): void {
+      if (isTaken(after) && !isTaken(before)) for (const a of after.anomalies) habit.wasReal(a);
       const [was, is] = [isReal(before), isReal(after)];
       if (is && !was) budget?.refund();
       else if (was && !is) budget?.spent();

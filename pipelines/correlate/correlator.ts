@@ -11,6 +11,7 @@ import { asDigest, counted } from "./decisions.ts";
 import { benign, byStart, byStrength, totalWeight, weightOf } from "./evidence.ts";
 import { floodGate } from "./flood.ts";
 import { groups } from "./groups.ts";
+import { habits } from "./habits.ts";
 import { active, type Held, incidentBook, MOST_OPENERS } from "./incident-book.ts";
 import * as life from "./incident-state.ts";
 import { mergeSplit } from "./merge-split.ts";
@@ -38,16 +39,19 @@ export function correlator(options: CorrelatorOptions): Correlator {
   const parts = {
     graph: callGraph(topology),
     rare: rarity(joinMs),
+    habit: habits(),
     together: coOccurrence(),
     quiet: silences(),
     flood: floodGate(floodLimits),
   };
-  const { graph, rare, together, quiet, flood } = parts;
+  const { graph, rare, habit, together, quiet, flood } = parts;
   const weigh = (a: Anomaly) => weightOf(a) * rare.of(a, nowMs);
   const rule = { minEvidence, sustainMs, confirmMs, confirmErrorsMs, weigh };
-  const luck = chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, rule, nowMs: () => nowMs });
+  const luck = chance({ falseIncidentsPerWeek, joinMs, windowMs, rare, habit, rule, nowMs: () => nowMs });
   let rows = 0;
   const pending = new Map<string, Anomaly>();
+  /** When those of them that a habit covers last were. */
+  const covered = new Map<string, number>();
   const updates = new Map<string, Anomaly[]>();
   let changes: ChangeEvent[] = [];
   let nowMs = 0;
@@ -114,7 +118,12 @@ export function correlator(options: CorrelatorOptions): Correlator {
 
   function openGroups() {
     const alive = [...pending.values()].filter((a) => a.endMs === null);
-    const fresh = alive.filter((a) => nowMs - a.detectedMs <= Math.max(joinMs, sustainMs + windowMs));
+    for (const a of alive) if (habit.has(a, nowMs)) covered.set(a.id, nowMs);
+    const sinceMs = nowMs - Math.max(joinMs, sustainMs + windowMs);
+    const fresh = alive.filter((a) => {
+      const coveredMs = covered.get(a.id) ?? 0;
+      return coveredMs !== nowMs && Math.max(a.detectedMs, coveredMs) >= sinceMs;
+    });
     for (const group of groups(graph, fresh.sort(byStart), together.empty ? undefined : linked)) {
       const now = group.filter((a) => pending.has(a.id));
       if (now.length === 0) continue;
@@ -205,6 +214,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         pending.delete(a.id);
         rare.cameToNothing(a, nowMs);
       }
+    for (const id of covered.keys()) if (!pending.has(id)) covered.delete(id);
     quiet.forget(nowMs);
     if (pending.size > maxPending)
       for (const a of [...pending.values()].sort(byStrength).slice(maxPending)) pending.delete(a.id);
@@ -275,7 +285,10 @@ export function correlator(options: CorrelatorOptions): Correlator {
       book.snapshot(put, full);
       put(
         "waiting",
-        toChunk({ nowMs, rows, pending: [...pending.values()], updates: [...updates], changes, events: book.untold() }),
+        toChunk({
+          ...{ nowMs, rows, pending: [...pending.values()], covered: [...covered] },
+          ...{ updates: [...updates], changes, events: book.untold() },
+        }),
       );
       for (const [name, part] of Object.entries(parts)) part.snapshot(scoped(put, name), full);
       luck.snapshot(scoped(put, "budget"));
@@ -287,6 +300,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
         nowMs: number;
         rows?: number;
         pending: Anomaly[];
+        covered?: [string, number][];
         updates: [string, Anomaly[]][];
         changes: ChangeEvent[];
         events: [string, IncidentEvent["kind"]][];
@@ -299,6 +313,7 @@ export function correlator(options: CorrelatorOptions): Correlator {
       rows = w.rows ?? 0;
       changes = w.changes;
       for (const a of w.pending) pending.set(a.id, a);
+      for (const [id, ms] of w.covered ?? []) covered.set(id, ms);
       for (const [id, list] of w.updates) updates.set(id, list);
     },
   };

@@ -68,6 +68,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
   const seasonal = banks.findIndex((b) => b.name === "seasonal");
+  const season = banks.length > 1 ? banks[seasonal]?.bank.excuses : undefined;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
   const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const adaptive = options.anomaliesPerWeek
@@ -87,6 +88,8 @@ export function detector(tables: Tables, options: DetectOptions) {
   const all = {
     slots: new Uint32Array(ROWS),
     values: columnOf(),
+    /** As they came, before what is odd became a gap. */
+    came: columnOf(),
     raw: banks.map(columnOf),
     asked: columnOf(),
     far: new Int32Array(ROWS),
@@ -186,6 +189,13 @@ export function detector(tables: Tables, options: DetectOptions) {
     return m;
   };
 
+  /** Usual after all: the banks are taught the value; that they found it odd is taught to no tail but the season's own. */
+  const excuse = (j: number, k: number) => {
+    odd.p[j] = 1;
+    odd.gain[j] = 0;
+    for (let b = 0; b < banks.length; b++) if (b !== seasonal) all.raw[b]![k] = Number.NaN;
+  };
+
   /** Exact tail probabilities and evidence of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
   const weighOdd = (w: WindowBatch, m: number) => {
     for (let j = 0; j < m; j++) odd.slots[j] = all.slots[odd.at[j]!]!;
@@ -208,6 +218,11 @@ export function detector(tables: Tables, options: DetectOptions) {
       const orders = Math.log(chance) * -Math.LOG10E;
       gain[j] = orders;
       const slot = slots[j]!;
+      if (season && orders > LEAST_GAIN && season(slot, all.values[odd.at[j]!]!, w.startMs)) {
+        excuse(j, odd.at[j]!);
+        state[slot * 4 + 2] = thawed(state[slot * 4 + 2]!);
+        continue;
+      }
       // What is odd stays out, unless it has stayed odd for so long that it is the new normal.
       const isOdd =
         chance < GUARD_P ||
@@ -296,11 +311,13 @@ export function detector(tables: Tables, options: DetectOptions) {
         inverse.fill(0);
         for (let b = 0; b < banks.length; b++)
           banks[b]!.tail.addInverse(slots, b === cusum ? part(all.asked) : raw[b]!, USUAL, inverse);
+        if (seasonal >= 0) all.came.set(values);
         const m = settleUsual(n);
         if (m > 0) weighOdd(w, m);
         for (let b = 0; b < banks.length; b++) {
           banks[b]!.tail.learn(slots, raw[b]!);
-          banks[b]!.bank.learn(slots, values, w.startMs);
+          // An hour is one lesson of many, so a season may learn what is odd: else a day's work never becomes usual.
+          banks[b]!.bank.learn(slots, b === seasonal ? part(all.came) : values, w.startMs);
         }
         if (m > 0) judge(w, from, m, heard, out);
       }

@@ -221,17 +221,20 @@ describe("the autoencoder's layers, beside Keras", () => {
     expect(apart(run(network, all, 128), outputs)).toBeLessThan(1e-5);
   });
 
-  it.each(["wasm", "cpu"] as const)("have its weights within a tenth of a step after 20 of Adam on %s", async (backend) => {
-    await startBackend([backend]);
-    const how = { seed: 1, epochs: steps, patience: steps, batchRows: rows.length / sizes[0], learningRate: rate };
-    const got = await train(network, all, all, how);
-    expect(got.epochs).toBe(steps);
-    got.network.weights.forEach((w, i) => {
-      expect(apart(w, start[i])).toBeGreaterThan(0.05);
-      // The two add epsilon to the deviation before and after its bias is taken out.
-      expect(apart(w, trained[i])).toBeLessThan(0.1 * rate);
-    });
-  });
+  it.each(["wasm", "cpu"] as const)(
+    "have its weights within a tenth of a step after 20 of Adam on %s",
+    async (backend) => {
+      await startBackend([backend]);
+      const how = { seed: 1, epochs: steps, patience: steps, batchRows: rows.length / sizes[0], learningRate: rate };
+      const got = await train(network, all, all, how);
+      expect(got.epochs).toBe(steps);
+      got.network.weights.forEach((w, i) => {
+        expect(apart(w, start[i])).toBeGreaterThan(0.05);
+        // The two add epsilon to the deviation before and after its bias is taken out.
+        expect(apart(w, trained[i])).toBeLessThan(0.1 * rate);
+      });
+    },
+  );
 });
 
 describe("the GRU, beside Keras", () => {

@@ -20,6 +20,7 @@ function bankOf(options?: SeasonalOptions) {
   return {
     score: at,
     expected: (timeMs: number) => bank.expected(0, timeMs),
+    excuses: (timeMs: number, value: number) => bank.excuses!(0, value, timeMs),
     /** Score of each before it is learned. */
     follow(values: (timeMs: number) => number, fromMs: number, untilMs: number, stepMs = HOUR / 12): number[] {
       const scores: number[] = [];
@@ -83,14 +84,32 @@ describe("the seasonal bank", () => {
     expect(batch.expected(day(8))?.scale).toBeLessThan(2);
   });
 
-  it("takes a shift of all hours into its level within two days, once it knows the week", () => {
+  it("takes most of a shift of all hours into what it expects within a week, and little within hours", () => {
     const z = normal(7);
     const bank = bankOf();
     const daily = (t: number) => 10 * Math.sin((2 * Math.PI * t) / (24 * HOUR)) + z();
+    const shifted = (t: number) => 30 + daily(t);
     bank.follow(daily, day(0), day(15));
-    bank.follow((t) => 200 + daily(t), day(15), day(17));
-    const t = day(17) + 6 * HOUR;
-    expect(Math.abs(bank.expected(t)!.expected - 210)).toBeLessThan(20);
+    const t = 6 * HOUR;
+    const before = bank.expected(day(15) + t)!.expected;
+    bank.follow(shifted, day(15), day(15) + 5 * HOUR);
+    expect(Math.abs(bank.expected(day(15) + t)!.expected - before)).toBeLessThan(4);
+    bank.follow(shifted, day(15) + 5 * HOUR, day(22));
+    expect(Math.abs(bank.expected(day(22) + t)!.expected - before - 30)).toBeLessThan(12);
+  });
+
+  it("excuses what the hour, or the one before or after, lets expect, once it explains most of the series", () => {
+    const z = normal(8);
+    const daily = (t: number) => (hourOf(t) >= 8 && hourOf(t) < 18 ? 100 : 20) + z();
+    const bank = bankOf();
+    bank.follow(daily, day(0), day(6));
+    const at = (hour: number, value: number) => bank.excuses(day(6) + hour * HOUR, value);
+    expect([at(12, 101), at(12, 20), at(3, 20), at(3, 100)]).toEqual([true, false, true, false]);
+    expect([at(7.5, 100), at(8.5, 20), at(6.5, 100)]).toEqual([true, true, false]);
+    const noise = bankOf();
+    noise.follow(() => z(), day(0), day(6));
+    expect(noise.excuses(day(6), 0)).toBe(false);
+    expect(bankOf().excuses(day(0), 0)).toBe(false);
   });
 
   it("has no opinion and learns nothing without a time, or with one that is none", () => {
