@@ -8,7 +8,7 @@ import { coOccurrence } from "./co-occurrence.ts";
 import { commonMode } from "./common-mode.ts";
 import { control } from "./control.ts";
 import { asDigest, counted } from "./decisions.ts";
-import { benign, byStart, byStrength, totalWeight, weightOf } from "./evidence.ts";
+import { benign, byStart, byStrength, isGrave, totalWeight, weightOf } from "./evidence.ts";
 import { floodGate } from "./flood.ts";
 import { groups } from "./groups.ts";
 import { habits } from "./habits.ts";
@@ -118,7 +118,8 @@ export function correlator(options: CorrelatorOptions): Correlator {
 
   function openGroups() {
     const alive = [...pending.values()].filter((a) => a.endMs === null);
-    for (const a of alive) if (habit.has(a, nowMs)) covered.set(a.id, nowMs);
+    // What fails gravely is told however often it does.
+    for (const a of alive) if (!isGrave(a) && habit.has(a, nowMs)) covered.set(a.id, nowMs);
     const sinceMs = nowMs - Math.max(joinMs, sustainMs + windowMs);
     const fresh = alive.filter((a) => {
       const coveredMs = covered.get(a.id) ?? 0;

@@ -55,7 +55,7 @@ const isResource = (a: Anomaly): boolean =>
 
 /** Share of failing requests at which nobody waits to see whether it was chance. */
 const GRAVE = 0.3;
-const isGrave = (a: Anomaly): boolean =>
+export const isGrave = (a: Anomaly): boolean =>
   a.family === "silence" || (a.family === "errors" && a.series.includes("error_ratio") && a.value >= GRAVE);
 
 /** In [0, 1.5]. */

@@ -168,6 +168,17 @@ describe("incidents of a system with opening hours", () => {
     expect(days(12, { longDay: 10 })).toEqual([0, 1, 2, 10]);
   });
 
+  it("open every day where a service fails gravely", () => {
+    const down = {
+      series: "http.error_ratio",
+      family: "errors",
+      value: 0.9,
+      band: { expected: 0, low: 0, high: 0.1 },
+    } as const;
+    const nightly = (t: number) => ((t - START) % DAY === 3 * HOUR ? [anomaly(t, { entity: "shop", ...down })] : []);
+    expect(new Set(days(8, { fault: nightly }))).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7]));
+  });
+
   it("open every day where somebody takes them up: then they mean something", () => {
     expect(days(6, { taken: true })).toEqual([0, 1, 2, 3, 4, 5]);
   });
