@@ -35,10 +35,10 @@ export interface DetectorBank {
   /** undefined while cold. */
   expected(slot: number, timeMs?: number): Expectation | undefined;
   /**
-   * Whether the value is what a season that is proven lets expect about now, so that others who know of none may find it
-   * odd for nothing. Pure.
+   * Usual deviations from what a season lets expect about now, in this hour or a neighbour, whichever is nearest; NaN where
+   * no season is proven. What is near is odd only to those who know of none. Pure.
    */
-  excuses?(slot: number, value: number, timeMs: number): boolean;
+  offSeason?(slot: number, value: number, timeMs: number): number;
   /** State of slots [from, to), slot after slot: the saves of adjoining blocks join to the save of the whole. */
   saveBlock(from: number, to: number): Float64Array;
   /** The inverse of `saveBlock`; grows the bank to `to` where needed. */

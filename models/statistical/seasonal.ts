@@ -32,9 +32,8 @@ const MAX_TIME_MS = 8.64e15;
 
 /** Squared error of the line, as a share of the step's, below which it is followed: work that begins on the hour is a step. */
 const LINE_SHARE = 0.8;
-/** Share of the variance that a season leaves at most where it is proven; deviations within which it excuses a value. */
+/** Share of the variance that a season leaves at most where it is proven. */
 const PROVEN = 0.3;
-const EXCUSED = 2.5;
 /** Most that is counted: bytes that never look like a double that is no number. */
 const MOST_VISITS = 100;
 
@@ -225,19 +224,21 @@ export function seasonal({
         data[at + LINE_SQUARE] = data[at + LINE_SQUARE]! + weight * (line * line - data[at + LINE_SQUARE]!);
       }
     },
-    excuses(slot, value, timeMs) {
+    offSeason(slot, value, timeMs) {
       const at = slot * HEAD;
       const { data } = head;
-      if (!(data[at + COMPARED]! >= warmup) || !Number.isFinite(value)) return false;
       const square = data[at + (isLine(at) ? LINE_SQUARE : STEP_SQUARE)]!;
-      if (!(square < PROVEN * data[at + MEAN_SQUARE]!)) return false;
+      const proven = data[at + COMPARED]! >= warmup && square < PROVEN * data[at + MEAN_SQUARE]!;
+      let least = Number.NaN;
+      if (!proven || !Number.isFinite(value)) return least;
       // Work does not begin on the minute, and clocks are changed.
       for (const aside of [0, -HOUR_MS, HOUR_MS]) {
         if (!(askAt(timeMs + aside) >= 0 && expect(slot))) continue;
         const usual = data[at + ORIGIN]! + nearer(at);
-        if (Math.abs(clampValue(value) - usual) <= EXCUSED * scaleOf(at, usual)) return true;
+        const off = Math.min(Math.abs(clampValue(value) - usual) / scaleOf(at, usual), MAX_SCORE);
+        if (!(off >= least)) least = off;
       }
-      return false;
+      return least;
     },
     expected(slot, timeMs) {
       const at = slot * HEAD;

@@ -35,6 +35,9 @@ export const GUARD_P = 1e-4;
 export const GUARD_EVIDENCE = 3;
 /** Evidence in decimal orders below which a window adds none: a tail probability above 0.1. */
 export const LEAST_GAIN = 1;
+/** The same as a tail probability; and the usual deviations within which a season may excuse a value. */
+const SAID = 10 ** -LEAST_GAIN;
+const IN_SEASON = 3;
 /** As 1 / p, with room for rounding: rows that stay below need no exact p. */
 const USUAL = 9.99;
 /** Evidence this small is none: it would fade into numbers that computers are slow with. */
@@ -68,7 +71,7 @@ export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
   const seasonal = banks.findIndex((b) => b.name === "seasonal");
-  const season = banks.length > 1 ? banks[seasonal]?.bank.excuses : undefined;
+  const offSeason = banks.length > 1 ? banks[seasonal]?.bank.offSeason : undefined;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
   const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
   const adaptive = options.anomaliesPerWeek
@@ -189,11 +192,23 @@ export function detector(tables: Tables, options: DetectOptions) {
     return m;
   };
 
-  /** Usual after all: the banks are taught the value; that they found it odd is taught to no tail but the season's own. */
-  const excuse = (j: number, k: number) => {
-    odd.p[j] = 1;
-    odd.gain[j] = 0;
-    for (let b = 0; b < banks.length; b++) if (b !== seasonal) all.raw[b]![k] = Number.NaN;
+  const lone = { slot: new Uint32Array(1), off: new Float64Array(1), p: new Float64Array(1) };
+  /**
+   * Where a season lets expect about such a value, it alone says how odd the value is; that the others found it odd is
+   * taught to none of their tails. Gives the tail probability, which is no less than `chance`.
+   */
+  const inSeason = (j: number, chance: number, startMs: number): number => {
+    const k = odd.at[j]!;
+    const off = offSeason!(odd.slots[j]!, all.values[k]!, startMs);
+    if (!(off < IN_SEASON)) return chance;
+    lone.slot[0] = odd.slots[j]!;
+    lone.off[0] = off;
+    banks[seasonal]!.tail.score(lone.slot, lone.off, lone.p);
+    for (let b = 0; b < banks.length; b++) {
+      if (b !== seasonal) all.raw[b]![k] = Number.NaN;
+      odd.ps[b]![j] = b === seasonal ? lone.p[0]! : 1;
+    }
+    return Math.max(chance, lone.p[0]!);
   };
 
   /** Exact tail probabilities and evidence of the `m` rows in `odd.at`; what may not be taught becomes a gap. */
@@ -213,16 +228,12 @@ export function detector(tables: Tables, options: DetectOptions) {
     const { own: state, idOf } = series;
     for (let j = 0; j < m; j++) {
       const found = p[j]!;
-      const chance = found < 1 ? (found > 1e-30 ? found : 1e-30) : 1; // NaN: nobody has an opinion
+      let chance = found < 1 ? (found > 1e-30 ? found : 1e-30) : 1; // NaN: nobody has an opinion
+      if (offSeason && chance < SAID) chance = inSeason(j, chance, w.startMs);
       p[j] = chance;
       const orders = Math.log(chance) * -Math.LOG10E;
       gain[j] = orders;
       const slot = slots[j]!;
-      if (season && orders > LEAST_GAIN && season(slot, all.values[odd.at[j]!]!, w.startMs)) {
-        excuse(j, odd.at[j]!);
-        state[slot * 4 + 2] = thawed(state[slot * 4 + 2]!);
-        continue;
-      }
       // What is odd stays out, unless it has stayed odd for so long that it is the new normal.
       const isOdd =
         chance < GUARD_P ||

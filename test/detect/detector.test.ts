@@ -23,7 +23,7 @@ function noise(seed: number) {
   return () => u() + u() + u() + u() + u() + u() - 3;
 }
 
-const batch = (i: number, value: readonly number[]): WindowBatch => ({
+const atSecond = (i: number, value: readonly number[]): WindowBatch => ({
   startMs: i * 1000,
   endMs: (i + 1) * 1000,
   length: value.length,
@@ -34,7 +34,7 @@ const batch = (i: number, value: readonly number[]): WindowBatch => ({
   max: Float64Array.from(value),
 });
 
-function setUp(series: number, metric = "request.duration", unit = "ms", options = {}) {
+function detectorOf(series: number, metric = "request.duration", unit = "ms", options = {}) {
   const tables = new Tables();
   const e = tables.internNamed("service", "api");
   for (let i = 0; i < series; i++) tables.internSeries(e, metric, unit, "gauge", { i: String(i) });
@@ -46,12 +46,12 @@ describe("a season", () => {
   const WINDOW_MS = 600_000;
   const hourAt = (i: number) => Math.floor((i * WINDOW_MS) / 3_600_000) % 24;
   const week = (banks: readonly BankName[], value: (i: number, usual: number) => number) => {
-    const d = setUp(1, "request.rate", "1/s", { banks });
+    const d = detectorOf(1, "request.rate", "1/s", { banks });
     const n = noise(2);
     const out: Anomaly[] = [];
     for (let i = 0; i < 7 * 144; i++) {
       const usual = (hourAt(i) >= 8 && hourAt(i) < 20 ? 100 : 40) + n();
-      out.push(...d.process({ ...batch(i, [value(i, usual)]), startMs: i * WINDOW_MS, endMs: (i + 1) * WINDOW_MS }));
+      out.push(...d.process({ ...atSecond(i, [value(i, usual)]), startMs: i * WINDOW_MS, endMs: (i + 1) * WINDOW_MS }));
     }
     return out.filter((a) => a.startMs > 2 * 144 * WINDOW_MS);
   };
@@ -95,10 +95,10 @@ describe("a season", () => {
 
 describe("detector", () => {
   it("opens one anomaly with its band and closes it when the value is usual again", () => {
-    const d = setUp(1);
+    const d = detectorOf(1);
     const n = noise(1);
     const out: Anomaly[] = [];
-    for (let i = 0; i < 160; i++) out.push(...d.process(batch(i, [20 + n() + (i >= 100 && i < 115 ? 300 : 0)])));
+    for (let i = 0; i < 160; i++) out.push(...d.process(atSecond(i, [20 + n() + (i >= 100 && i < 115 ? 300 : 0)])));
     expect(new Set(out.map((a) => a.id)).size).toBe(1);
     const [first] = out as [Anomaly, ...Anomaly[]];
     expect(first).toMatchObject({ entity: "api", family: "latency", direction: "up", startMs: 100_000, endMs: null });
@@ -118,38 +118,38 @@ describe("detector", () => {
       const u = ((i * 7919) % 1009) / 1009;
       return u < 0.94 ? 24.3 : u < 0.99 ? 36 : 60;
     };
-    const d = setUp(1, "http.server.request.duration.p95", "ms");
+    const d = detectorOf(1, "http.server.request.duration.p95", "ms");
     const out: Anomaly[] = [];
     for (let i = 0; i < 500; i++)
-      out.push(...d.process(batch(i, [i === 400 || i === 401 ? 460 : i > 401 && i < 460 ? 36 : usual(i)])));
+      out.push(...d.process(atSecond(i, [i === 400 || i === 401 ? 460 : i > 401 && i < 460 ? 36 : usual(i)])));
     const [first] = out.filter((a) => a.detectedMs >= 401_000) as [Anomaly];
     expect([first.direction, first.band.low < 36, 36 < first.band.high]).toEqual(["up", true, true]);
     expect(out.find((a) => a.id === first.id && a.endMs !== null)?.endMs).toBeLessThanOrEqual(410_000);
   });
 
   it("learns what is odd for hours every day, as a nightly batch is, and still finds what is not", () => {
-    const d = setUp(1, "request.duration", "ms", { openEvidence: 7 });
+    const d = detectorOf(1, "request.duration", "ms", { openEvidence: 7 });
     const n = noise(4);
     const daily: number[] = new Array(14).fill(0);
     const day = 288;
     for (let i = 0; i < 13 * day; i++)
-      for (const a of d.process(batch(i, [20 + n() + (i >= 2 * day && i % day >= 150 && i % day < 250 ? 40 : 0)])))
+      for (const a of d.process(atSecond(i, [20 + n() + (i >= 2 * day && i % day >= 150 && i % day < 250 ? 40 : 0)])))
         if (a.endMs === null) daily[Math.floor(i / day)]! += 1;
     expect(daily.slice(2, 4).some((told) => told > 0)).toBe(true);
     expect(daily.slice(8)).toEqual([0, 0, 0, 0, 0, 0]);
     const out: Anomaly[] = [];
-    for (let i = 13 * day; i < 13 * day + 40; i++) out.push(...d.process(batch(i, [20 + n() + 300])));
+    for (let i = 13 * day; i < 13 * day + 40; i++) out.push(...d.process(atSecond(i, [20 + n() + 300])));
     expect(out.length).toBeGreaterThan(0);
   });
 
   it("is taught by no second fault soon after the first", () => {
-    const d = setUp(1);
+    const d = detectorOf(1);
     const n = noise(5);
     const lengths: number[] = [];
     let from = 0;
     const fault = (i: number) => (i >= 600 && i < 660) || (i >= 760 && i < 820);
     for (let i = 0; i < 1000; i++)
-      for (const a of d.process(batch(i, [20 + n() + (fault(i) ? 200 : 0)]))) {
+      for (const a of d.process(atSecond(i, [20 + n() + (fault(i) ? 200 : 0)]))) {
         if (a.detectedMs === (i + 1) * 1000 && a.endMs === null) from = i;
         if (a.endMs !== null) lengths.push(i - from);
       }
@@ -158,10 +158,10 @@ describe("detector", () => {
   });
 
   it("finds a slow leak", () => {
-    const d = setUp(1, "process.memory.usage", "By");
+    const d = detectorOf(1, "process.memory.usage", "By");
     const n = noise(2);
     const out: Anomaly[] = [];
-    for (let i = 0; i < 140; i++) out.push(...d.process(batch(i, [80e6 + 1e6 * n() + Math.max(0, i - 100) * 12e6])));
+    for (let i = 0; i < 140; i++) out.push(...d.process(atSecond(i, [80e6 + 1e6 * n() + Math.max(0, i - 100) * 12e6])));
     expect(out[0]?.family).toBe("memory");
     expect(out[0]?.detectedMs).toBeLessThan(120_000);
   });
@@ -171,18 +171,18 @@ describe("detector", () => {
     { name: "zeros", make: () => () => 0 },
     { name: "huge numbers", make: () => () => 1e300 },
   ])("never calls $name anomalous", ({ make }) => {
-    const d = setUp(1);
+    const d = detectorOf(1);
     const next = make();
-    for (let i = 0; i < 300; i++) expect(d.process(batch(i, [next()]))).toEqual([]);
+    for (let i = 0; i < 300; i++) expect(d.process(atSecond(i, [next()]))).toEqual([]);
   });
 
   it("stays quiet on 400 noisy series for 10 minutes", () => {
-    const d = setUp(400);
+    const d = detectorOf(400);
     const n = noise(3);
     let opened = 0;
     for (let i = 0; i < 600; i++)
       opened += d.process(
-        batch(
+        atSecond(
           i,
           Array.from({ length: 400 }, () => 50 + 10 * n()),
         ),
@@ -191,20 +191,28 @@ describe("detector", () => {
   });
 
   it("lets evidence fade in a gap", () => {
-    const d = setUp(1);
+    const d = detectorOf(1);
     const n = noise(4);
-    for (let i = 0; i < 100; i++) d.process(batch(i, [20 + n()]));
-    for (let i = 100; i < 104; i++) d.process(batch(i, [900]));
+    for (let i = 0; i < 100; i++) d.process(atSecond(i, [20 + n()]));
+    for (let i = 100; i < 104; i++) d.process(atSecond(i, [900]));
     expect(d.open).toHaveLength(1);
     const out: Anomaly[] = [];
-    for (let i = 104; i < 112; i++) out.push(...d.process(batch(i, [])));
+    for (let i = 104; i < 112; i++) out.push(...d.process(atSecond(i, [])));
     expect(out.at(-1)?.endMs).toBeLessThanOrEqual(112_000);
     expect(d.open).toEqual([]);
   });
 
-  it("goes on to the bit from saved state", () => {
+  it.each([
+    { banks: OPTIONS.banks, windowMs: 1000 },
+    { banks: [...OPTIONS.banks, "seasonal"], windowMs: 3_600_000 },
+  ])("goes on to the bit from saved state: $banks", ({ banks, windowMs }) => {
     const n = noise(5);
     const rows = Array.from({ length: 200 }, (_, i) => [20 + n() + (i > 120 && i < 150 ? 200 : 0), 5 * n(), 1]);
+    const batch = (i: number, value: readonly number[]) => ({
+      ...atSecond(i, value),
+      ...{ startMs: i * windowMs, endMs: (i + 1) * windowMs },
+    });
+    const setUp = (series: number) => detectorOf(series, "request.duration", "ms", { banks });
     const whole = setUp(3);
     const expected = rows.flatMap((r, i) => whole.process(batch(i, r)));
     for (const cut of [10, 61, 122, 149]) {

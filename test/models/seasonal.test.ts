@@ -20,7 +20,7 @@ function bankOf(options?: SeasonalOptions) {
   return {
     score: at,
     expected: (timeMs: number) => bank.expected(0, timeMs),
-    excuses: (timeMs: number, value: number) => bank.excuses!(0, value, timeMs),
+    off: (timeMs: number, value: number) => bank.offSeason!(0, value, timeMs),
     /** Score of each before it is learned. */
     follow(values: (timeMs: number) => number, fromMs: number, untilMs: number, stepMs = HOUR / 12): number[] {
       const scores: number[] = [];
@@ -98,18 +98,18 @@ describe("the seasonal bank", () => {
     expect(Math.abs(bank.expected(day(22) + t)!.expected - before - 30)).toBeLessThan(12);
   });
 
-  it("excuses what the hour, or the one before or after, lets expect, once it explains most of the series", () => {
+  it("says how far a value is from this hour and its neighbours, once it explains most of the series", () => {
     const z = normal(8);
     const daily = (t: number) => (hourOf(t) >= 8 && hourOf(t) < 18 ? 100 : 20) + z();
     const bank = bankOf();
     bank.follow(daily, day(0), day(6));
-    const at = (hour: number, value: number) => bank.excuses(day(6) + hour * HOUR, value);
-    expect([at(12, 101), at(12, 20), at(3, 20), at(3, 100)]).toEqual([true, false, true, false]);
-    expect([at(7.5, 100), at(8.5, 20), at(6.5, 100)]).toEqual([true, true, false]);
+    const near = (hour: number, value: number) => bank.off(day(6) + hour * HOUR, value) < 2;
+    expect([near(12, 101), near(12, 20), near(3, 20), near(3, 100)]).toEqual([true, false, true, false]);
+    expect([near(7.5, 100), near(8.5, 20), near(6.5, 100)]).toEqual([true, true, false]);
     const noise = bankOf();
     noise.follow(() => z(), day(0), day(6));
-    expect(noise.excuses(day(6), 0)).toBe(false);
-    expect(bankOf().excuses(day(0), 0)).toBe(false);
+    expect(noise.off(day(6), 0)).toBeNaN();
+    expect(bankOf().off(day(0), 0)).toBeNaN();
   });
 
   it("has no opinion and learns nothing without a time, or with one that is none", () => {
