@@ -24,7 +24,8 @@ export interface ExceedanceState {
 /**
  * How often peaks of evidence reach a level without a fault, per unit of exposure (series times windows): counted where
  * enough were seen, above that by a generalised Pareto tail fitted to the largest of them (probability-weighted moments,
- * shape shrunk to the exponential). The past fades, with peaks and with time: at most `memory` are remembered, with the exposure that brought them.
+ * shape shrunk to the exponential). The past fades, with peaks and with time: at most `memory` are remembered, with the
+ * exposure that brought them.
  * 3.2 kB, O(1) a peak. All is a function of what was learned, in its order.
  * @see Siffer et al. 2017, KDD (SPOT); Hosking & Wallis 1987, Technometrics 29(3); Coles 2001, ch. 4
  */

@@ -5,7 +5,7 @@ import { alwaysChanged, joinedRows, slotRows } from "./slot-rows.ts";
 export interface SeasonalOptions extends Floors {
   /** Weight of the newest hour in the level that all hours share, 0 to 1. */
   levelWeight?: number;
-  /** Days of an hour of the day, and weeks of an hour of the week, after which old ones fade, 1 to 255. */
+  /** Days of an hour of the day, and weeks of an hour of the week, after which old ones fade, 1 to 100. */
   days?: number;
   weeks?: number;
   /** Without it each day is expected to be like any other. */

@@ -70,7 +70,8 @@ const outside = (value: number, { low, high }: Anomaly["band"]): boolean => valu
 export function detector(tables: Tables, options: DetectOptions) {
   const banks = options.banks.map((name) => ({ name, bank: statisticalBanks[name](IN_FLOOR_UNITS), tail: tailBank() }));
   const cusum = banks.length > 1 ? banks.findIndex((b) => b.name === "changePoint") : -1;
-  const seasonal = banks.findIndex((b) => b.name === "seasonal");
+  /** The one that follows a season, if any. */
+  const seasonal = banks.findIndex(({ bank }) => bank.offSeason !== undefined);
   const offSeason = banks.length > 1 ? banks[seasonal]?.bank.offSeason : undefined;
   /** A series with less evidence is not open, and one more usual window can't make it odd. */
   const calm = Math.min(options.openEvidence, options.closeEvidence, (GUARD_EVIDENCE - LEAST_GAIN) / MEMORY);
